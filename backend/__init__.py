@@ -1,0 +1,1 @@
+"""The backend of suggest answer. Imports nothing, so that the trainer needs no Flask."""

@@ -1,0 +1,1 @@
+"""Pure values and rules. Standard library only; shared with the trainer."""

@@ -1,0 +1,186 @@
+"""Everything that can go wrong for a reason the product knows.
+
+A message says what is so and what to do about it. No error here knows HTTP or terminals:
+`backend.web.errors` and `backend.cli` turn them into statuses and exit codes at the edge.
+
+    ProductError
+    ├── BadInput              what was asked cannot be right
+    │   ├── EmptyTicket
+    │   ├── TooLarge
+    │   ├── PromptTooLong
+    │   └── BadScore
+    ├── Unknown               a name or id that does not exist
+    │   ├── UnknownSuggestion
+    │   ├── UnknownCandidate
+    │   ├── UnknownModel
+    │   └── UnknownRubric
+    ├── Conflict              right in itself, wrong at this moment
+    │   ├── CandidateUnfinished
+    │   └── NameTaken
+    ├── Forbidden             a key is missing or wrong
+    ├── UnusableModel         a model file, card or endpoint that cannot serve
+    │   ├── NotAGguf
+    │   ├── HashMismatch
+    │   └── WrongPromptFormat
+    ├── Unavailable           try again, or free something first
+    │   ├── QueueFull
+    │   ├── DiskFull
+    │   └── NoModel
+    ├── StoreError
+    │   └── DatabaseTooNew
+    ├── BadSettings
+    └── EngineError           a model's endpoint did not write a reply
+        ├── EngineUnreachable     (worth another try)
+        ├── EngineTimeout         (worth another try)
+        ├── EngineBusy            (worth another try)
+        ├── EngineRefused
+        ├── EngineUnauthorized
+        └── NothingFound
+"""
+
+
+class ProductError(Exception):
+    """The root of all errors with a sentence for a person."""
+
+
+class BadInput(ProductError):
+    """What was asked cannot be right."""
+
+
+class EmptyTicket(BadInput):
+    """The ticket has no text to answer."""
+
+
+class TooLarge(BadInput):
+    """More bytes than are accepted."""
+
+
+class PromptTooLong(BadInput):
+    """A prompt that does not fit the model's context.
+
+    Carries the counts, so that a caller can cut the prompt to fit and try again.
+    """
+
+    def __init__(self, message: str, *, prompt_tokens: int = 0, context_tokens: int = 0) -> None:
+        super().__init__(message)
+        self.prompt_tokens = prompt_tokens
+        self.context_tokens = context_tokens
+
+
+class BadScore(BadInput):
+    """A score outside 1 to 5, or for a criterion that the rubric does not have."""
+
+
+class Unknown(ProductError):
+    """A name or id that does not exist."""
+
+
+class UnknownSuggestion(Unknown):
+    """No suggestion has this id."""
+
+
+class UnknownCandidate(Unknown):
+    """No candidate has this id."""
+
+
+class UnknownModel(Unknown):
+    """No model has this name."""
+
+
+class UnknownRubric(Unknown):
+    """No rubric has this name and version."""
+
+
+class Conflict(ProductError):
+    """Right in itself, wrong at this moment."""
+
+
+class CandidateUnfinished(Conflict):
+    """The candidate is not written to its end, so it can be neither rated nor used."""
+
+
+class NameTaken(Conflict):
+    """Another thing has this name already."""
+
+
+class Forbidden(ProductError):
+    """A key is missing or wrong."""
+
+
+class UnusableModel(ProductError):
+    """A model file, card or endpoint that cannot serve."""
+
+
+class NotAGguf(UnusableModel):
+    """The file is no GGUF, or a broken one."""
+
+
+class HashMismatch(UnusableModel):
+    """The file is not the one that was approved."""
+
+
+class WrongPromptFormat(UnusableModel):
+    """The model was trained on prompts of another format than this backend writes."""
+
+
+class Unavailable(ProductError):
+    """Cannot be done now; can be once something is freed or started."""
+
+
+class QueueFull(Unavailable):
+    """More candidates wait than the queue takes."""
+
+    def __init__(self, message: str, *, retry_after_seconds: int = 10) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class DiskFull(Unavailable):
+    """The disk has no room left; nothing was saved."""
+
+
+class NoModel(Unavailable):
+    """No model is active, so nothing can answer."""
+
+
+class StoreError(ProductError):
+    """The database cannot be used as it is."""
+
+
+class DatabaseTooNew(StoreError):
+    """The database was written by a newer version of the product."""
+
+
+class BadSettings(ProductError):
+    """A setting has a value that cannot be used."""
+
+
+class EngineError(ProductError):
+    """A model's endpoint did not write a reply."""
+
+
+class EngineUnreachable(EngineError):
+    """No connection, or it broke while the reply was written."""
+
+
+class EngineTimeout(EngineError):
+    """The endpoint did not answer in time."""
+
+
+class EngineBusy(EngineError):
+    """The endpoint has no room for another request now."""
+
+
+class EngineRefused(EngineError):
+    """The endpoint understood the request and will not serve it."""
+
+
+class EngineUnauthorized(EngineError):
+    """The endpoint does not accept the key."""
+
+
+class NothingFound(EngineError):
+    """Nothing like the ticket is in the knowledge base or among the solved tickets."""
+
+
+WORTH_ANOTHER_TRY = (EngineUnreachable, EngineTimeout, EngineBusy)

@@ -1,0 +1,1 @@
+"""The tuning half: prepare, train, merge, export."""
