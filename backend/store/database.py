@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import secrets
 import sqlite3
 from collections.abc import Iterator
@@ -30,7 +31,8 @@ def open_database(path: Path) -> Database:
         db = connect(path)
         _refuse_newer(db, path)
         if migrations.pending(db):
-            migrations.apply(db)
+            with _alone(path):
+                migrations.apply(db)
     return db
 
 
@@ -44,6 +46,14 @@ def connect(path: Path) -> Database:
     connection.execute("PRAGMA foreign_keys = ON")
     path.chmod(0o600)
     return Database(connection)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One process at a time: two that open an old database migrate it once."""
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _refuse_newer(db: Database, path: Path) -> None:
@@ -72,7 +82,7 @@ def storage_errors(path: Path | None = None) -> Iterator[None]:
             ) from error
         if code == sqlite3.SQLITE_NOTADB:
             raise StoreError(
-                f"{path} is no SQLite database. Move it away, or start with another state directory."
+                f"{path} is no SQLite database. Move it away, or use another state directory."
             ) from error
         raise
 

@@ -51,6 +51,15 @@ def m001_tickets_suggestions_candidates(db: Database) -> None:
         WHERE state IN ('queued', 'writing')""")
     db.execute("CREATE INDEX candidates_model ON candidates(model, finished)")
     db.execute("""
+        CREATE TRIGGER candidates_revision
+        AFTER UPDATE OF state, text, problem ON candidates
+        BEGIN
+            UPDATE suggestions SET revision = revision + 1 WHERE id = NEW.suggestion_id;
+            UPDATE candidates SET revision =
+                (SELECT revision FROM suggestions WHERE id = NEW.suggestion_id)
+            WHERE id = NEW.id;
+        END""")
+    db.execute("""
         CREATE TABLE candidate_passages (
             candidate_id TEXT NOT NULL REFERENCES candidates(id), position INTEGER NOT NULL,
             key TEXT NOT NULL, kind TEXT NOT NULL, title TEXT NOT NULL, url TEXT NOT NULL,
@@ -72,9 +81,12 @@ def m002_models(db: Database) -> None:
         ) STRICT""")
     db.execute("""
         CREATE TABLE aliases (
-            id INTEGER PRIMARY KEY, alias TEXT NOT NULL, model TEXT REFERENCES models(name),
-            replaced TEXT, created TEXT NOT NULL, undone TEXT
+            id INTEGER PRIMARY KEY, alias TEXT NOT NULL,
+            model TEXT NOT NULL REFERENCES models(name), replaced TEXT,
+            state TEXT NOT NULL CHECK (state IN ('pending', 'current', 'past', 'failed')),
+            problem TEXT NOT NULL DEFAULT '', created TEXT NOT NULL
         ) STRICT""")
+    db.execute("CREATE UNIQUE INDEX aliases_current ON aliases(alias) WHERE state = 'current'")
     db.execute("""
         CREATE TABLE runners (
             model TEXT PRIMARY KEY REFERENCES models(name), state TEXT NOT NULL,

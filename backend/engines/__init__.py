@@ -1,0 +1,1 @@
+"""Models that write: a chat endpoint, or the nearest solved ticket."""

@@ -1,0 +1,157 @@
+"""Writing one candidate: retrieve, render, ask the model, save the text as it grows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from sqlite_utils import Database
+
+from backend.domain import prompt as prompts
+from backend.domain.errors import (
+    WORTH_ANOTHER_TRY,
+    EngineRefused,
+    EngineUnreachable,
+    ProductError,
+    PromptTooLong,
+)
+from backend.domain.prompt import Prompt
+from backend.domain.ticket import Ticket
+from backend.engines.engine import End, Engine, Request
+from backend.settings import Settings
+from backend.store import queue
+from backend.store.models import Model
+from backend.store.queue import Usage, Work
+from backend.store.search import passages_for
+
+FLUSH_SECONDS = 0.05
+NOTHING_SAID = Usage()
+_SHRINK = 0.9
+_FIRST_PAUSE_SECONDS = 0.5
+_RENDERINGS = 3
+
+
+class LostClaim(Exception):
+    """The candidate was cancelled, or another worker has it: nothing more is to be written."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """How a candidate ended, for the log: no text in it."""
+
+    state: str
+    seconds: float
+    characters: int = 0
+    usage: Usage = NOTHING_SAID
+    problem: str = ""
+
+
+async def answer(
+    work: Work, *, model: Model, engine: Engine, settings: Settings, db: Database
+) -> Answered:
+    """Writes the candidate to its end and saves how it went. Never raises for a model's failure."""
+    begun = time.monotonic()
+    if work.attempts > settings.suggest.attempts:
+        queue.fail(work, "Interrupted", f"Interrupted {work.attempts - 1} times.", db=db)
+        return Answered("failed", 0.0, problem="Interrupted")
+    try:
+        written, usage = await _write(work, model=model, engine=engine, settings=settings, db=db)
+    except LostClaim:
+        return Answered("lost", time.monotonic() - begun)
+    except WORTH_ANOTHER_TRY as error:
+        state = _again(work, error, attempts=settings.suggest.attempts, db=db)
+        return Answered(state, time.monotonic() - begun, problem=type(error).__name__)
+    except ProductError as error:
+        queue.fail(work, type(error).__name__, str(error), db=db)
+        return Answered("failed", time.monotonic() - begun, problem=type(error).__name__)
+    return Answered("done", time.monotonic() - begun, written, usage)
+
+
+def _again(work: Work, error: ProductError, *, attempts: int, db: Database) -> str:
+    kind = type(error).__name__
+    if work.attempts >= attempts:
+        queue.fail(work, kind, f"{error} Tried {work.attempts} times.", db=db)
+        return "failed"
+    pause = _FIRST_PAUSE_SECONDS * 2 ** (work.attempts - 1)
+    queue.try_again(work, kind, str(error), after_seconds=pause, db=db)
+    return "queued"
+
+
+async def _write(
+    work: Work, *, model: Model, engine: Engine, settings: Settings, db: Database
+) -> tuple[int, Usage]:
+    ticket = Ticket(text=work.text, subject=work.subject, external_id=work.external_id)
+    passages = passages_for(
+        ticket.question,
+        db=db,
+        articles=settings.suggest.articles,
+        solved=settings.suggest.solved,
+        threshold=settings.search.article_threshold,
+        exclude_source=work.external_id,
+    )
+    budget = model.prompt_tokens or settings.suggest.prompt_tokens
+    for _ in range(_RENDERINGS):
+        prompt = prompts.render(ticket.question, passages, steering=work.steering, budget=budget)
+        request = Request(
+            question=ticket.question,
+            prompt=prompt,
+            answer_tokens=settings.suggest.answer_tokens,
+            temperature=settings.suggest.temperature,
+            background=work.priority > 0,
+        )
+        _keep_prompt(work, prompt, db)
+        try:
+            return await _stream(work, engine=engine, request=request, settings=settings, db=db)
+        except PromptTooLong as error:
+            budget = _smaller(budget, prompt, error, settings.suggest.answer_tokens)
+    raise PromptTooLong(
+        f"The prompt does not fit {model.name}, however short it is cut. Give the model more "
+        "context (runner.context), or set a smaller suggest.prompt_tokens."
+    )
+
+
+def _smaller(budget: int, prompt: Prompt, error: PromptTooLong, answer_tokens: int) -> int:
+    """A budget in our estimate that should fit, from the counts that the endpoint gave."""
+    if not (error.prompt_tokens and error.context_tokens):
+        return budget // 2
+    room = max(error.context_tokens - answer_tokens, error.context_tokens // 2)
+    return min(
+        int(prompt.estimated_tokens * room / error.prompt_tokens * _SHRINK), int(budget * _SHRINK)
+    )
+
+
+def _keep_prompt(work: Work, prompt: Prompt, db: Database) -> None:
+    text = json.dumps(prompt.messages, ensure_ascii=False)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    if not queue.keep_prompt(work, prompt, digest, prompts.FORMAT, db):
+        raise LostClaim
+
+
+async def _stream(
+    work: Work, *, engine: Engine, request: Request, settings: Settings, db: Database
+) -> tuple[int, Usage]:
+    text, saved = "", 0.0
+    async with aclosing(engine.write(request)) as pieces:
+        async for piece in pieces:
+            if isinstance(piece, End):
+                return _finish(work, text, piece, db)
+            text += piece.text
+            moment = time.monotonic()
+            if moment - saved >= FLUSH_SECONDS:
+                saved = moment
+                if not queue.write(work, text, lease_seconds=settings.suggest.lease_seconds, db=db):
+                    raise LostClaim
+    raise EngineUnreachable("The model's endpoint ended the reply without saying so.")
+
+
+def _finish(work: Work, text: str, end: End, db: Database) -> tuple[int, Usage]:
+    usage = Usage(end.prompt_tokens, end.cached_tokens, end.completion_tokens)
+    reply = text.strip()
+    if not reply:
+        raise EngineRefused("The model wrote nothing. Ask again, or choose another model.")
+    if not queue.finish(work, reply, end.finish, usage, db=db):
+        raise LostClaim
+    return len(reply), usage

@@ -1,0 +1,235 @@
+"""Settings as one value: environment over one TOML file over defaults.
+
+Read once, at the edge (`backend.cli`), and passed on as a value. A child process gets the same
+value through its environment (`as_environment`).
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from backend.domain.errors import BadSettings
+
+PREFIX = "SUGGEST_ANSWER_"
+FILE_VARIABLE = PREFIX + "SETTINGS"
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+def default_state_dir() -> Path:
+    """`var/` of the checkout this code runs from, else a folder of the user's own."""
+    checkout = Path(__file__).resolve().parent.parent
+    if (checkout / "pyproject.toml").is_file():
+        return checkout / "var"
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "suggest-answer"
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class WebSettings(_Group):
+    """Where the HTTP server listens and who may call it."""
+
+    host: str = Field("127.0.0.1", description="address to listen on; beyond loopback needs keys")
+    port: int = Field(8600, ge=0, le=65535, description="TCP port; 0 takes a free one")
+    threads: int = Field(32, ge=2, le=512, description="requests and event streams at once")
+    agent_key: SecretStr = Field(SecretStr(""), description="key of agents' and raters' calls")
+    admin_key: SecretStr = Field(SecretStr(""), description="key of admins' calls")
+
+
+class SuggestSettings(_Group):
+    """What one click asks for, and how long it may wait."""
+
+    models: tuple[str, ...] = Field((), description="models that answer; empty: the active ones")
+    count: int = Field(3, ge=1, le=6, description="how many of the active models answer a click")
+    prompt_tokens: int = Field(700, ge=200, le=32_000, description="prompt budget in tokens")
+    answer_tokens: int = Field(320, ge=16, le=8_000, description="longest answer in tokens")
+    articles: int = Field(1, ge=0, le=8, description="article passages in a prompt at most")
+    solved: int = Field(1, ge=0, le=8, description="solved tickets in a prompt at most")
+    temperature: float = Field(0.2, ge=0, le=2, description="0 is deterministic")
+    queue_limit: int = Field(90, ge=1, description="candidates that may wait or run at once")
+    attempts: int = Field(4, ge=1, le=20, description="tries for one candidate before it fails")
+    lease_seconds: float = Field(15, ge=2, description="a worker silent this long loses its work")
+    runner_wait_seconds: float = Field(
+        180, ge=1, description="how long a candidate waits for a model that does not run"
+    )
+    endpoint_timeout_seconds: float = Field(
+        120, ge=1, description="silence of a model's endpoint that ends a try"
+    )
+    outside_slots: int = Field(4, ge=1, le=64, description="requests at once to one endpoint")
+
+
+class RunnerSettings(_Group):
+    """How each GGUF is run. 0 leaves the choice to the runner, from model and machine."""
+
+    context: int = Field(0, ge=0, description="tokens of context for each request; 0: automatic")
+    slots: int = Field(4, ge=1, le=64, description="requests that one runner serves at once")
+    threads: int = Field(0, ge=0, description="threads of one runner; 0: cores / runners")
+    batch: int = Field(0, ge=0, description="prompt tokens read in one step; 0: automatic")
+
+
+class SearchSettings(_Group):
+    """When a passage is close enough, as similarity from 0 to 1."""
+
+    solved_threshold: float = Field(0.25, ge=0, le=1, description="for solved tickets")
+    article_threshold: float = Field(0.12, ge=0, le=1, description="for article passages")
+
+
+class LogSettings(_Group):
+    """Structured logs, one JSON object a line."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level")
+    to: Literal["file", "stderr"] = Field("file", description="state_dir/log, or standard error")
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Environment names are `SUGGEST_ANSWER_WEB__PORT` and the like."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid"
+    )
+
+    state_dir: Path = Field(default_factory=default_state_dir, description="all state lives here")
+    demo: bool = Field(False, description="serve the demo help desk")
+    rubric: str = Field("quality", description="rubric that raters see")
+    web: WebSettings = WebSettings()
+    suggest: SuggestSettings = SuggestSettings()
+    runner: RunnerSettings = RunnerSettings()
+    search: SearchSettings = SearchSettings()
+    log: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The command line over the environment over the file over the defaults."""
+        toml = TomlConfigSettingsSource(settings_cls, settings_file())
+        return init_settings, env_settings, toml
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.state_dir / "suggest-answer.db"
+
+
+def settings_file() -> Path:
+    """The one TOML file: `SUGGEST_ANSWER_SETTINGS`, else `settings.toml` in the state directory."""
+    named = os.environ.get(FILE_VARIABLE)
+    if named:
+        return Path(named)
+    state_dir = os.environ.get(PREFIX + "STATE_DIR")
+    return (Path(state_dir) if state_dir else default_state_dir()) / "settings.toml"
+
+
+def read_settings(**overrides: Any) -> Settings:
+    """The settings in force. Raises BadSettings, with each setting that is wrong and why."""
+    named = os.environ.get(FILE_VARIABLE)
+    if named and not Path(named).is_file():
+        raise BadSettings(f"{FILE_VARIABLE} names {named}, which is no file.")
+    try:
+        settings = Settings(**overrides)
+    except ValidationError as error:
+        found = "; ".join(
+            f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()
+        )
+        raise BadSettings(
+            f"Settings cannot be used: {found}. See `suggest-answer settings`."
+        ) from (error)
+    except tomllib.TOMLDecodeError as error:
+        raise BadSettings(f"{settings_file()} is no TOML: {error}.") from error
+    _refuse_open_door(settings.web)
+    return settings.model_copy(update={"state_dir": settings.state_dir.absolute()})
+
+
+def _refuse_open_door(web: WebSettings) -> None:
+    keys = web.agent_key.get_secret_value(), web.admin_key.get_secret_value()
+    if web.host not in LOOPBACK and not all(keys):
+        raise BadSettings(
+            f"web.host is {web.host}, which others can reach. Set web.agent_key and web.admin_key "
+            "first (any long random text), or listen on 127.0.0.1."
+        )
+
+
+@dataclass(frozen=True)
+class SettingLine:
+    """One setting as `suggest-answer settings` shows it."""
+
+    name: str
+    value: str
+    source: str
+    description: str
+
+
+def explain(settings: Settings, *, overrides: Mapping[str, Any]) -> Iterator[SettingLine]:
+    """Each setting, its value and where it came from. Keys are not shown."""
+    file = settings_file()
+    written = tomllib.loads(file.read_text()) if file.is_file() else {}
+    environment = {name.upper() for name in os.environ}
+    for path, value, description in _leaves(settings):
+        variable = PREFIX + "__".join(path).upper()
+        if _within(overrides, path):
+            source = "command line"
+        elif variable in environment:
+            source = f"environment {variable}"
+        elif _within(written, path):
+            source = str(file)
+        else:
+            source = "default"
+        yield SettingLine(".".join(path), _shown(value), source, description)
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """The settings as environment variables, for a child process."""
+    environment = {}
+    for path, value, _ in _leaves(settings):
+        text = value.get_secret_value() if isinstance(value, SecretStr) else _shown(value)
+        environment[PREFIX + "__".join(path).upper()] = text
+    return environment
+
+
+def _leaves(
+    model: BaseModel, above: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Any, str]]:
+    for name, field in type(model).model_fields.items():
+        value = getattr(model, name)
+        if isinstance(value, BaseModel):
+            yield from _leaves(value, (*above, name))
+        else:
+            yield (*above, name), value, field.description or ""
+
+
+def _within(tree: Mapping[str, Any], path: tuple[str, ...]) -> bool:
+    for name in path:
+        if isinstance(tree, BaseModel):
+            return name in tree.model_fields_set
+        if not isinstance(tree, Mapping) or name not in tree:
+            return False
+        tree = tree[name]
+    return True
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return "(set)" if value.get_secret_value() else ""
+    if isinstance(value, tuple):
+        return "[" + ", ".join(f'"{item}"' for item in value) + "]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
