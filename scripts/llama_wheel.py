@@ -13,8 +13,7 @@ import platform
 import re
 import shutil
 import sys
-import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from scripts import progress
@@ -58,50 +57,58 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def _key(version: str) -> str:
-    parts = (version, OPTIONS, processor(), platform.machine(), *platform.libc_ver())
+    parts = (version, OPTIONS, processor(), platform.machine(), os.confstr("CS_GNU_LIBC_VERSION"))
     return f"{version}-{hashlib.sha256(repr(parts).encode()).hexdigest()[:12]}"
 
 
 def _build(version: str, *, work: Path, folder: Path, python: Path, log: Path) -> None:
-    tools, source = work / "tools", work / "source"
-    environment = {"CMAKE_ARGS": OPTIONS, "PYTHONPATH": str(tools), "PYTHONUNBUFFERED": "1"}
-    progress.run(
-        "Fetching the build tools",
-        [str(python), *PIP, "install", "--upgrade", "--target", str(tools), *TOOLS],
-        log=log,
+    sys.stdout.write(
+        "  llama.cpp must be compiled for this processor, once: 2 to 4 minutes on 2 cores.\n"
+        f"  The result is kept in {folder}\n"
     )
-    if not source.exists():
+    pip = (str(python), *PIP)
+    environment = {
+        "CMAKE_ARGS": OPTIONS,
+        "PYTHONPATH": str(work / "tools"),
+        "PYTHONUNBUFFERED": "1",
+    }
+    if not (work / "tools").exists():
+        _fetch_tools(pip, work=work, log=log)
+    if not (work / "source").exists():
         fetch = ["download", "--no-deps", "--no-build-isolation", "--no-binary", NAME]
         progress.run(
             f"Fetching the sources of {NAME} {version} (77 MB)",
-            [str(python), *PIP, *fetch, "--dest", str(work), f"{NAME}=={version}"],
+            [*pip, *fetch, "--dest", str(work), f"{NAME}=={version}"],
             log=log,
             environment=environment,
         )
-        _unpack(next(work.glob("*.tar.gz")), source)
-    build = ["wheel", "--verbose", "--no-deps", "--no-build-isolation", str(source)]
-    places = ["--wheel-dir", str(work / "wheel"), "-C", f"build-dir={work / 'objects'}"]
-    progress.run(
-        "Compiling llama.cpp for this processor (only once; about 2 minutes on 2 cores)",
-        [str(python), *PIP, *build, *places],
-        log=log,
-        environment=environment,
-        watch=ninja_step,
-    )
+        _unpack(next(work.glob("*.tar.gz")), work / "source", log=log)
+    build = ["wheel", "--verbose", "--no-deps", "--no-build-isolation"]
+    build += ["--config-settings", f"build-dir={work / 'objects'}"]
+    build += ["--wheel-dir", str(work / "wheel"), str(work / "source")]
+    progress.run("Compiling", [*pip, *build], log=log, environment=environment, watch=ninja_step)
     folder.parent.mkdir(parents=True, exist_ok=True)
     (work / "wheel").replace(folder)
     shutil.rmtree(work)
 
 
-def _unpack(archive: Path, source: Path) -> None:
+def _fetch_tools(pip: Sequence[str], *, work: Path, log: Path) -> None:
+    part = work / "tools.part"
+    shutil.rmtree(part, ignore_errors=True)
+    command = [*pip, "install", "--target", str(part), *TOOLS]
+    progress.run("Fetching the build tools", command, log=log)
+    part.replace(work / "tools")
+
+
+def _unpack(archive: Path, source: Path, *, log: Path) -> None:
     """Unpack the sources and leave out llama.cpp's `common`, which takes half of the compiling.
 
     Only llama.cpp's own programs use it; no option turns it off, because the line below is forced.
     """
     part = source.with_suffix(".part")
     shutil.rmtree(part, ignore_errors=True)
-    with tarfile.open(archive) as tar:
-        tar.extractall(part, filter="data")
+    part.mkdir()
+    progress.run("Unpacking them", ["tar", "-xf", str(archive), "-C", str(part)], log=log)
     (unpacked,) = part.iterdir()
     recipe = unpacked / "CMakeLists.txt"
     text = recipe.read_text(encoding="utf-8")

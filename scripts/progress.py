@@ -97,10 +97,14 @@ def _started(
 
 
 def _end(process: subprocess.Popen[str]) -> None:
+    """End the whole group: asked first, so that compilers and pip can put their things away."""
+    deadline = time.monotonic() + SECONDS_TO_END
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(SECONDS_TO_END)
+        while time.monotonic() < deadline:
+            process.poll()
+            os.killpg(process.pid, 0)
+            time.sleep(0.05)
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
@@ -172,7 +176,7 @@ def _explanation(title: str, seen: Sequence[str], log: Path) -> str:
     return "\n".join(
         (
             f"{title}: this failed.",
-            *(f"  {line}" for line in (errors or [line.rstrip() for line in seen])[-3:]),
+            *(f"  {line}" for line in errors[:3] or [line.rstrip() for line in seen[-3:]]),
             (advice or ["Look at the end of the log, then start again: it goes on from here."])[0],
             f"Full log: {log}",
         )
