@@ -1,0 +1,217 @@
+"""The runner's HTTP routes: OpenAI's chat completions, models, tokens, health and metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from backend.domain.errors import BadInput, Forbidden, ProductError, TooLarge, Unavailable
+from backend.runner.answering import Answer, Inbox, refusal
+from backend.runner.completions import Completion, error_body
+from backend.runner.loading import Loaded, load
+from backend.runner.log import log
+from backend.runner.metrics import Metrics
+from backend.runner.reply import Delivery, Reply
+from backend.runner.sampling import read_request
+from backend.runner.settings import RunnerSettings
+
+MAX_BODY_BYTES = 1_048_576
+OPEN_PATH = "/health"
+
+
+@dataclass
+class Runner:
+    """One model on its way from file to service, and what the routes need of it."""
+
+    settings: RunnerSettings
+    metrics: Metrics = field(default_factory=Metrics)
+    native: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="engine")
+    )
+    loaded: Loaded | None = None
+    failure: BaseException | None = None
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def ready(self) -> Loaded:
+        """The loaded model. Raises Unavailable while it is loading."""
+        if self.loaded is None:
+            raise Unavailable("The model is still loading. Try again in some seconds.")
+        return self.loaded
+
+    async def work(self) -> None:
+        """Load the model and let its engine run until it is stopped; keeps what went wrong."""
+        loop = asyncio.get_running_loop()
+
+        def publish(deliveries: Sequence[Delivery]) -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+                loop.call_soon_threadsafe(_deliver, deliveries)
+
+        try:
+            loaded = await load(self.settings, self.native, metrics=self.metrics, publish=publish)
+            self.loaded = loaded
+            await loop.run_in_executor(self.native, loaded.engine.run)
+        except ProductError as error:
+            self.failure = error
+        finally:
+            self.ended.set()
+
+
+def create_app(runner: Runner) -> ASGIApp:
+    """The application; its model loads once it has started."""
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        work = asyncio.create_task(runner.work())
+        yield
+        if runner.loaded:
+            runner.loaded.engine.stop()
+            await work
+
+    routes = [
+        Route(OPEN_PATH, _health, methods=["GET"]),
+        Route("/metrics", _metrics, methods=["GET"]),
+        Route("/v1/models", _models, methods=["GET"]),
+        Route("/v1/chat/completions", _chat, methods=["POST"]),
+        Route("/tokenize", _tokenise, methods=["POST"]),
+    ]
+    app = Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        exception_handlers={ProductError: _refused, HTTPException: _no_such_route},
+    )
+    app.state.runner = runner
+    return _guarded(app, runner.settings.key)
+
+
+def _guarded(app: ASGIApp, key: str) -> ASGIApp:
+    """Nothing but the health is answered without the key."""
+    expected = f"Bearer {key}".encode()
+
+    async def guard(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] != OPEN_PATH:
+            given = dict(scope["headers"]).get(b"authorization", b"")
+            if not hmac.compare_digest(given, expected):
+                refused = refusal(Forbidden("The key is missing or wrong."))
+                return await refused(scope, receive, send)
+        return await app(scope, receive, send)
+
+    return guard
+
+
+async def _health(request: Request) -> Response:
+    if _runner(request).loaded is None:
+        return _json({"status": "loading"}, 503)
+    return _json({"status": "ok"})
+
+
+async def _metrics(request: Request) -> Response:
+    return Response(_runner(request).metrics.text(), media_type="text/plain; version=0.0.4")
+
+
+async def _models(request: Request) -> Response:
+    runner = _runner(request)
+    loaded = runner.ready()
+    meta = {
+        "n_ctx": loaded.engine.shape.context,
+        "n_ctx_train": loaded.model.trained_context,
+        "n_vocab": loaded.model.vocabulary_size,
+        "slots": loaded.engine.shape.slots,
+    }
+    model = {"id": runner.settings.name, "object": "model", "created": 0, "owned_by": "local"}
+    return _json({"object": "list", "data": [model | {"meta": meta}]})
+
+
+async def _tokenise(request: Request) -> Response:
+    loaded = _runner(request).ready()
+    body = await _body(request)
+    if not isinstance(body, dict) or set(body) != {"content"}:
+        raise BadInput("The body must be a JSON object with content and nothing else.")
+    if not isinstance(body["content"], str):
+        raise BadInput("content: must be a text.")
+    return _json({"tokens": loaded.model.tokenise(body["content"])})
+
+
+async def _chat(request: Request) -> ASGIApp:
+    runner = _runner(request)
+    loaded, settings = runner.ready(), runner.settings
+    asked = read_request(
+        await _body(request), model_name=settings.name, default_max_tokens=settings.max_tokens
+    )
+    inbox = Inbox()
+    reply = Reply(
+        prompt=loaded.prompt(asked.messages),
+        sampling=asked.sampling,
+        sink=inbox.put,
+        background=_is_background(request),
+    )
+    loaded.engine.submit(reply)
+    return Answer(
+        reply,
+        inbox,
+        Completion(settings.name),
+        metrics=runner.metrics,
+        cancel=loaded.engine.cancel,
+        stream=asked.stream,
+        include_usage=asked.include_usage,
+    )
+
+
+def _is_background(request: Request) -> bool:
+    priority = request.headers.get("x-priority", "now")
+    if priority not in ("now", "background"):
+        raise BadInput("X-Priority: must be now or background.")
+    return priority == "background"
+
+
+async def _body(request: Request) -> object:
+    """The JSON body. Raises TooLarge, or BadInput if it is none."""
+    raw = bytearray()
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > MAX_BODY_BYTES:
+            raise TooLarge(f"The body has more than {MAX_BODY_BYTES} bytes.")
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise BadInput("The body is no JSON.") from error
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    if not isinstance(error, ProductError):
+        raise error
+    _runner(request).metrics.requests.labels("refused").inc()
+    log("refused", path=request.url.path, error=type(error).__name__)
+    return refusal(error)
+
+
+async def _no_such_route(_: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    body = error_body(BadInput(f"{error.detail}."))
+    return Response(body, error.status_code, media_type="application/json")
+
+
+def _deliver(deliveries: Sequence[Delivery]) -> None:
+    for sink, event in deliveries:
+        sink(event)
+
+
+def _runner(request: Request) -> Runner:
+    runner: Runner = request.app.state.runner
+    return runner
+
+
+def _json(value: object, status: int = 200) -> Response:
+    return Response(json.dumps(value), status, media_type="application/json")

@@ -1,0 +1,239 @@
+"""Continuous batching: one thread, one batch a step, replies join and leave between steps.
+
+A step computes one token for each reply being written and a bounded chunk of the prompts that
+wait to be read. There is only one kind of work: a slot has tokens it *wants* in the cache and
+tokens the cache *holds*; whoever holds all it wants gets its next token. So a pass that was
+aborted, or a cache that was lost, needs no repair: what is missing is computed again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from backend.domain.errors import EngineError, PromptTooLong, Unavailable
+from backend.runner.context import Context, Decoded
+from backend.runner.metrics import Metrics
+from backend.runner.model import Model
+from backend.runner.plan import ChunkPace, share
+from backend.runner.prefixes import PrefixCache
+from backend.runner.reply import Delivery, Event, Failed, Finish, Piece, Publish, Reply
+from backend.runner.slots import Slot, Writing, writing_of
+from backend.runner.waiting import WaitingLine
+
+LONG_PASS = 32  # tokens; a shorter pass is over sooner than it pays to abort it
+STEP_SECONDS = 0.4  # what a chunk of prompt may add to a step while others are writing
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of the engine: replies at once, tokens of each, tokens of one step, line length."""
+
+    slots: int
+    context: int
+    batch: int
+    queue: int
+
+
+@dataclass(frozen=True)
+class Fed:
+    """Tokens of one slot in the batch, and the place of the last."""
+
+    slot: Slot
+    tokens: Sequence[int]
+    place: int
+
+
+class Engine:
+    """Writes replies with one model. `run` in its own thread; the rest from any other."""
+
+    def __init__(
+        self, model: Model, context: Context, *, shape: Shape, metrics: Metrics, publish: Publish
+    ) -> None:
+        self.model, self.shape = model, shape
+        self.cache = PrefixCache(context, slots=shape.slots, shares=model.shares_prefixes)
+        self._context, self._metrics, self._publish = context, metrics, publish
+        self._line = WaitingLine(shape.queue)
+        self._pace = ChunkPace(largest=shape.batch, target_seconds=STEP_SECONDS)
+        self._wake = threading.Event()
+        self._stopping = False
+        self._pass_tokens = 0
+        self._steps = 0
+        self._deliveries: list[Delivery] = []
+        metrics.watch(waiting=self._line.__len__, busy=self._busy, slots=shape.slots)
+
+    def submit(self, reply: Reply) -> None:
+        """Let a reply be written. Raises PromptTooLong, QueueFull and, at the end, Unavailable."""
+        if len(reply.prompt) >= self.shape.context:
+            raise PromptTooLong(
+                f"The prompt has {len(reply.prompt)} tokens, but a slot has room for "
+                f"{self.shape.context} with the reply. Send a shorter prompt or set --context.",
+                prompt_tokens=len(reply.prompt),
+                context_tokens=self.shape.context,
+            )
+        if self._stopping:
+            raise Unavailable("The runner is shutting down.")
+        self._line.put(reply)
+        self._wake.set()
+
+    def cancel(self, reply: Reply) -> None:
+        """Stop writing a reply; its slot is free before the next step."""
+        reply.cancelled = True
+        if self._pass_tokens >= LONG_PASS:
+            self._context.abort.raise_()
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Let `run` return soon; replies in flight fail."""
+        self._stopping = True
+        self._context.abort.raise_()
+        self._wake.set()
+
+    def run(self) -> None:
+        """Work until stopped."""
+        while not self._stopping:
+            self._wake.clear()
+            if not self._step():
+                self._wake.wait()
+        failure = Failed(Unavailable("The runner is shutting down."))
+        for slot in self.cache.slots:
+            self._leave(slot, failure)
+        while reply := self._line.take(background=True):
+            self._deliveries.append((reply.sink, failure))
+        self._deliver()
+
+    def _step(self) -> bool:
+        """One pass of the model; False if there is nothing to compute."""
+        self._context.abort.lower()
+        if self._stopping:
+            return False
+        self._steps += 1
+        self._drop_cancelled()
+        self._admit()
+        fed = self._fill()
+        if fed:
+            self._compute(fed)
+        self._deliver()
+        return bool(fed)
+
+    def _drop_cancelled(self) -> None:
+        self._line.drop_cancelled()
+        for slot in self.cache.slots:
+            if slot.writing and slot.writing.reply.cancelled:
+                self._leave(slot, None)
+
+    def _admit(self) -> None:
+        """Give free slots to waiting replies; the background may not take the last one."""
+        while free := len(self.cache.free()):
+            reply = self._line.take(background=free > 1 or self.shape.slots == 1)
+            if not reply:
+                break
+            self.cache.choose(reply.prompt).writing = writing_of(reply, self.model)
+        for slot in self.cache.slots:
+            if slot.writing and not slot.writing.begun and self.cache.begin(slot):
+                self._metrics.prompt_tokens.inc(len(slot.writing.reply.prompt))
+                self._metrics.cached_tokens.inc(slot.writing.cached)
+
+    def _fill(self) -> list[Fed]:
+        """Put one step's tokens into the batch: one for each reply being written, then prompts."""
+        begun = [slot for slot in self.cache.slots if slot.writing and slot.writing.begun]
+        fed = [self._feed(slot, 1) for slot in begun if slot.remaining == 1]
+        room = min(self._context.room, self._pace.chunk(writing=bool(fed)))
+        for background in (False, True):
+            prompts = [
+                slot for slot in begun if slot.remaining > 1 and slot.background is background
+            ]
+            prompts.sort(key=lambda slot: slot.arrived)
+            shares = share(room, [slot.remaining for slot in prompts])
+            fed += [
+                self._feed(slot, count)
+                for slot, count in zip(prompts, shares, strict=True)
+                if count
+            ]
+            room -= sum(shares)
+        return fed
+
+    def _feed(self, slot: Slot, count: int) -> Fed:
+        tokens = slot.missing(count)
+        place = self.cache.feed(slot, tokens)
+        if count == slot.remaining:
+            self._context.want(place)
+        return Fed(slot, tokens, place)
+
+    def _compute(self, fed: list[Fed]) -> None:
+        tokens = sum(len(part.tokens) for part in fed)
+        started = time.monotonic()
+        self._pass_tokens = tokens
+        decoded = self._context.decode()
+        self._pass_tokens = 0
+        if decoded is not Decoded.DONE:
+            return self._recover(decoded, fed)
+        seconds = time.monotonic() - started
+        self._metrics.step.observe(seconds)
+        self._pace.observe(tokens, seconds)
+        for part in fed:
+            part.slot.held += part.tokens
+            if part.slot.writing and not part.slot.remaining:
+                self._advance(part.slot, part.slot.writing, part.place)
+        return None
+
+    def _advance(self, slot: Slot, writing: Writing, place: int) -> None:
+        """Choose the next token of a reply and give out the text it makes certain."""
+        token = self._context.sample(writing.sampler, place)
+        writing.completion += 1
+        self._metrics.completion_tokens.inc()
+        if writing.completion == 1:
+            self._metrics.first_token.observe(time.monotonic() - writing.reply.arrived)
+        if token in self.model.end_tokens:
+            return self._finish(slot, writing, "stop")
+        if text := writing.text.feed(self.model.piece(token)):
+            self._emit(writing.reply, Piece(text))
+        if writing.text.stopped:
+            return self._finish(slot, writing, "stop")
+        if (
+            writing.completion >= writing.reply.sampling.max_tokens
+            or len(writing.wanted) >= self.shape.context
+        ):
+            return self._finish(slot, writing, "length")
+        writing.wanted.append(token)
+        return None
+
+    def _finish(self, slot: Slot, writing: Writing, reason: Finish) -> None:
+        if text := writing.text.finish():
+            self._emit(writing.reply, Piece(text))
+        self._leave(slot, writing.finished(reason))
+
+    def _recover(self, decoded: Decoded, fed: list[Fed]) -> None:
+        """After a pass that failed: cut the cache to what is known to be in it, and go on."""
+        for part in fed:
+            self.cache.cut(part.slot, len(part.slot.held))
+        if decoded is Decoded.ABORTED or (decoded is Decoded.NO_ROOM and self.cache.clear_idle()):
+            return
+        error = EngineError("The model could not compute this reply. Try again.")
+        for part in fed:
+            self._leave(part.slot, Failed(error))
+            self.cache.clear(part.slot)
+
+    def _leave(self, slot: Slot, event: Event | None) -> None:
+        """Free a slot; what it holds stays for the next prompt that begins alike."""
+        if not slot.writing:
+            return
+        if event:
+            self._emit(slot.writing.reply, event)
+        slot.writing.sampler.close()
+        slot.writing = None
+        slot.last_used = self._steps
+
+    def _emit(self, reply: Reply, event: Event) -> None:
+        if not reply.cancelled:
+            self._deliveries.append((reply.sink, event))
+
+    def _deliver(self) -> None:
+        if self._deliveries:
+            self._publish(self._deliveries)
+            self._deliveries = []
+
+    def _busy(self) -> float:
+        return sum(slot.writing is not None for slot in self.cache.slots)
