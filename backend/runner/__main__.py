@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+from typing import NoReturn
 
 import uvicorn
 
@@ -33,6 +34,8 @@ def main() -> int:
         route_native_log(lambda line: log("llama", text=line))
         sys.setswitchinterval(SWITCH_SECONDS)
         asyncio.run(_serve(settings))
+    except SystemExit as exit_of_argparse:
+        return int(exit_of_argparse.code or 0)
     except ProductError as error:
         log("failed", error=type(error).__name__, text=str(error))
         return _exit_code(error)
@@ -90,5 +93,12 @@ def _exit_code(error: ProductError) -> int:
     return EXIT_SETTINGS if isinstance(error, BadSettings) else EXIT_FAILED
 
 
+def _exit_now(code: int) -> NoReturn:
+    """End without waiting for threads in native code: there is nothing to save."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    _exit_now(main())

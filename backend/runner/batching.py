@@ -194,7 +194,7 @@ class Engine:
             return self._finish(slot, writing, "stop")
         if (
             writing.completion >= writing.reply.sampling.max_tokens
-            or len(writing.wanted) >= self.shape.context
+            or len(writing.wanted) + 1 >= self.shape.context
         ):
             return self._finish(slot, writing, "length")
         writing.wanted.append(token)

@@ -16,6 +16,7 @@ import llama_cpp as native
 
 from backend.domain.errors import UnusableModel
 
+HARMLESS = "possible training context overflow"  # said of all slots together; each is bounded
 WARNING = 3  # ggml log levels: 1 debug, 2 info, 3 warning, 4 error
 SPECIAL = native.LLAMA_TOKEN_ATTR_CONTROL | native.LLAMA_TOKEN_ATTR_UNKNOWN
 PIECE_BYTES = 256
@@ -29,7 +30,7 @@ def route_native_log(write: Callable[[str], None]) -> None:
 
     def receive(level: int, text: bytes, _: object) -> None:
         line = text.decode("utf-8", errors="replace").strip()
-        if level in (WARNING, WARNING + 1) and line:
+        if level in (WARNING, WARNING + 1) and line and HARMLESS not in line:
             write(line[:500])
 
     callback = native.llama_log_callback(receive)
