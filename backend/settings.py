@@ -46,6 +46,7 @@ class WebSettings(_Group):
 
     host: str = Field("127.0.0.1", description="address to listen on; beyond loopback needs keys")
     port: int = Field(8600, ge=0, le=65535, description="TCP port; 0 takes a free one")
+    hosts: tuple[str, ...] = Field((), description="further host names that callers may use")
     threads: int = Field(32, ge=2, le=512, description="requests and event streams at once")
     agent_key: SecretStr = Field(SecretStr(""), description="key of agents' and raters' calls")
     admin_key: SecretStr = Field(SecretStr(""), description="key of admins' calls")

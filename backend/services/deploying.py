@@ -110,9 +110,9 @@ def deactivate(name: str, *, db: Database) -> Model:
 
 def remove(name: str, *, db: Database) -> None:
     """Takes the model out for good. Its ratings stay. Raises Conflict while an alias names it."""
-    for alias, model in aliases.aliases(db).items():
-        if model == name:
-            raise Conflict(f"{alias} is {name}. Promote another model first.")
+    for promotion in aliases.promotions(db):
+        if promotion.model == name and promotion.state in ("current", "pending"):
+            raise Conflict(f"{promotion.alias} is {name}. Promote another model first.")
     remove_model(name, db=db)
 
 
@@ -122,8 +122,11 @@ def promote(name: str, *, db: Database) -> Model:
     return model_named(name, db=db)
 
 
-def roll_back(*, db: Database) -> Model:
-    """Asks that `production` becomes again what it was before."""
+def roll_back(name: str, *, db: Database) -> Model:
+    """Asks that `production`, now this model, becomes again what it was before."""
+    current = aliases.aliases(db).get(aliases.PRODUCTION)
+    if current != name:
+        raise Conflict(f"{aliases.PRODUCTION} is {current or 'no model yet'}, not {name}.")
     return model_named(aliases.ask_rollback(db=db), db=db)
 
 

@@ -148,16 +148,24 @@ def m004_knowledge(db: Database) -> None:
         CREATE TABLE solved_tickets (
             id TEXT PRIMARY KEY, subject TEXT NOT NULL, question TEXT NOT NULL,
             answer TEXT NOT NULL, language TEXT NOT NULL, topic TEXT NOT NULL,
-            url TEXT NOT NULL, created TEXT NOT NULL
+            url TEXT NOT NULL, created TEXT NOT NULL, cited TEXT NOT NULL
         ) STRICT""")
     db.execute("""
         CREATE TABLE passages (
             id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE,
             kind TEXT NOT NULL CHECK (kind IN ('article', 'solved')), source_id TEXT NOT NULL,
-            title TEXT NOT NULL, searched TEXT NOT NULL, text TEXT NOT NULL, url TEXT NOT NULL
+            title TEXT NOT NULL, searched TEXT NOT NULL, text TEXT NOT NULL, url TEXT NOT NULL,
+            weights TEXT NOT NULL
         ) STRICT""")
     db.execute("CREATE INDEX passages_source ON passages(kind, source_id)")
     db.table("passages").enable_fts(
-        ["title", "searched"], create_triggers=True, tokenize="porter unicode61 remove_diacritics 2"
+        ["title", "searched", "kind"],
+        create_triggers=True,
+        tokenize="porter unicode61 remove_diacritics 2",
     )
     db.execute("CREATE VIRTUAL TABLE passages_terms USING fts5vocab('passages_fts', 'row')")
+    db.execute("""
+        CREATE TABLE terms (
+            term TEXT PRIMARY KEY, passages INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID""")
+    db.execute("CREATE INDEX articles_url ON articles(url)")

@@ -156,6 +156,11 @@ def forget_runners(db: Database) -> None:
     db.execute("DELETE FROM runners")
 
 
+def forget_runner(model: str, *, db: Database) -> None:
+    """The model's runner has ended."""
+    db.execute("DELETE FROM runners WHERE model = ?", [model])
+
+
 def busy(model: str, *, db: Database) -> bool:
     """Whether one of the model's candidates is being written."""
     (count,) = db.execute(
@@ -175,3 +180,11 @@ def wanted_ggufs(named: Sequence[str], *, db: Database) -> list[Model]:
         for model in models(db)
         if model.kind == "gguf" and (model.active or model.name in wanted)
     ]
+
+
+def move_model(model: Model, *, db: Database) -> None:
+    """Points a registered name to another file: only for models that are rebuilt in place."""
+    db.execute(
+        "UPDATE models SET path = ?, sha256 = ?, card = ?, prompt_tokens = ? WHERE name = ?",
+        [model.path, model.sha256, model.card, model.prompt_tokens, model.name],
+    )

@@ -232,3 +232,18 @@ def seconds_for(model: str, *, db: Database, last: int = 20) -> float | None:
         [model, last],
     ).fetchone()
     return None if mean is None else float(mean)
+
+
+def totals(db: Database) -> list[dict[str, Any]]:
+    """Finished candidates by model and state: count, tokens, seconds from click to end."""
+    return list(
+        db.query(
+            """
+            SELECT model, state, count(*) AS count, total(prompt_tokens) AS prompt_tokens,
+                total(cached_tokens) AS cached_tokens,
+                total(completion_tokens) AS completion_tokens,
+                total(julianday(finished) - julianday(queued)) * 86400 AS seconds
+            FROM candidates WHERE state IN ('done', 'failed', 'cancelled')
+            GROUP BY model, state ORDER BY model, state"""
+        )
+    )

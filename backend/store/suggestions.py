@@ -11,7 +11,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from backend.domain.errors import UnknownCandidate, UnknownSuggestion
-from backend.domain.suggestion import LABELS, Prefer, balanced_order
+from backend.domain.suggestion import LABELS, CandidateState, Prefer, balanced_order
 from backend.domain.ticket import Ticket
 from backend.store.database import new_id, now, transaction
 
@@ -26,7 +26,7 @@ class Candidate:
     suggestion_id: str
     label: str
     model: str
-    state: str
+    state: CandidateState
     text: str
     revision: int
     finish: str | None

@@ -1,0 +1,56 @@
+"""`suggest-answer import` and `export`: knowledge in, training files out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from backend.cli.shared import Start, opened
+from backend.domain.errors import BadInput
+from backend.services.exporting import export_examples, export_ratings
+from backend.services.importing import import_files
+
+
+@click.command("import")
+@click.option("--articles", type=click.Path(path_type=Path), help="JSONL (or .gz) of articles.")
+@click.option(
+    "--tickets", type=click.Path(path_type=Path), help="JSONL (or .gz) of solved tickets."
+)
+@click.pass_obj
+def import_(start: Start, articles: Path | None, tickets: Path | None) -> None:
+    """Import articles and solved tickets; they are searched at once.
+
+    Article fields: id, title, body, and if there are any summary, url, language, updated.
+    Ticket fields: id, subject, question, answer, and if there are any created, language, topic.
+    Importing again updates what changed. A file with a bad line is refused as a whole.
+    """
+    if not (articles or tickets):
+        raise BadInput("Nothing to import. Give --articles FILE, --tickets FILE, or both.")
+    columns = (TextColumn("importing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with opened(start.settings()) as db, Progress(*columns, transient=True) as progress:
+        task = progress.add_task("importing", total=None)
+        imported = import_files(
+            articles=articles,
+            tickets=tickets,
+            db=db,
+            progress=lambda count: progress.update(task, completed=count),
+        )
+    click.echo(str(imported))
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.pass_obj
+def export(start: Start, folder: Path) -> None:
+    """Write ratings.jsonl and examples.jsonl into FOLDER, for the trainer.
+
+    Raters appear under pseudonyms. Personal data in tickets is not replaced yet: keep the files
+    inside the house.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with opened(start.settings()) as db:
+        ratings = export_ratings(folder / "ratings.jsonl", db=db)
+        examples = export_examples(folder / "examples.jsonl", db=db)
+    click.echo(f"{ratings} ratings and {examples} examples in {folder}.")

@@ -1,0 +1,140 @@
+"""`suggest-answer models`: what answers, and what runs of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from backend.cli.shared import Start, opened
+from backend.services import deploying
+from backend.services.overview import model_states
+
+
+@click.group()
+def models() -> None:
+    """List, add, activate, promote and roll back models."""
+
+
+@models.command("list")
+@click.pass_obj
+def list_(start: Start) -> None:
+    """All models, which are active, and what runs."""
+    table = Table("Model", "Kind", "Active", "State", "Names", "Problem")
+    with opened(start.settings()) as db:
+        for one in model_states(db):
+            table.add_row(
+                one.model.name,
+                one.model.kind,
+                "yes" if one.model.active else "",
+                one.state,
+                ", ".join(one.aliases),
+                one.problem,
+            )
+    Console().print(table)
+
+
+@models.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--name", default="", help="Its name here; default: from its card or file name.")
+@click.option("--sha256", default="", help="The hash the file must have.")
+@click.option("--active/--inactive", default=False, help="Let it answer clicks at once.")
+@click.pass_obj
+def add(start: Start, file: Path, name: str, sha256: str, active: bool) -> None:
+    """Register the GGUF in FILE. Its model card is read from beside it."""
+    with opened(start.settings()) as db:
+        model = deploying.add_gguf(file, name=name, sha256=sha256, active=active, db=db)
+    click.echo(f"Added {model.name} (sha256 {model.sha256[:12]}…).{_next_step(active, model.name)}")
+
+
+@models.command("add-chat")
+@click.argument("name")
+@click.argument("base_url")
+@click.option("--remote-name", default="", help="The model's name there, such as gpt-3.5-turbo.")
+@click.option("--key-variable", default="", help="Environment variable with the endpoint's key.")
+@click.option("--active/--inactive", default=False, help="Let it answer clicks at once.")
+@click.pass_obj
+def add_chat(
+    start: Start, name: str, base_url: str, *, remote_name: str, key_variable: str, active: bool
+) -> None:
+    """Register an OpenAI-compatible endpoint: ChatGPT, vLLM, Ray Serve, llama-server.
+
+    Ticket texts are sent there as they are.
+    """
+    with opened(start.settings()) as db:
+        model = deploying.add_chat(
+            name,
+            base_url,
+            remote_name=remote_name,
+            key_variable=key_variable,
+            active=active,
+            db=db,
+        )
+    click.echo(f"Added {model.name} at {model.base_url}.{_next_step(active, model.name)}")
+
+
+@models.command("add-nearest")
+@click.option("--name", default="nearest", show_default=True)
+@click.option("--active/--inactive", default=True, help="Let it answer clicks at once.")
+@click.pass_obj
+def add_nearest(start: Start, name: str, active: bool) -> None:
+    """Register the engine without a model: the answer to the most similar solved ticket."""
+    with opened(start.settings()) as db:
+        model = deploying.add_nearest(name=name, active=active, db=db)
+    click.echo(f"Added {model.name}.")
+
+
+@models.command()
+@click.argument("name")
+@click.pass_obj
+def activate(start: Start, name: str) -> None:
+    """Let NAME answer clicks, once its runner is ready."""
+    with opened(start.settings()) as db:
+        deploying.activate(name, db=db)
+    click.echo(f"{name} is active.")
+
+
+@models.command()
+@click.argument("name")
+@click.pass_obj
+def deactivate(start: Start, name: str) -> None:
+    """Let NAME answer no new click."""
+    with opened(start.settings()) as db:
+        deploying.deactivate(name, db=db)
+    click.echo(f"{name} is not active.")
+
+
+@models.command()
+@click.argument("name")
+@click.pass_obj
+def promote(start: Start, name: str) -> None:
+    """Make NAME the production model, once it has answered; the last one steps back."""
+    with opened(start.settings()) as db:
+        deploying.promote(name, db=db)
+    click.echo(f"{name} becomes production as soon as it has answered. See `models list`.")
+
+
+@models.command()
+@click.argument("name")
+@click.pass_obj
+def rollback(start: Start, name: str) -> None:
+    """NAME is production: make production again what it was before."""
+    with opened(start.settings()) as db:
+        model = deploying.roll_back(name, db=db)
+    click.echo(f"{model.name} becomes production again as soon as it has answered.")
+
+
+@models.command()
+@click.argument("name")
+@click.pass_obj
+def remove(start: Start, name: str) -> None:
+    """Take NAME out for good. Its ratings stay, its file too."""
+    with opened(start.settings()) as db:
+        deploying.remove(name, db=db)
+    click.echo(f"{name} is removed.")
+
+
+def _next_step(active: bool, name: str) -> str:
+    return "" if active else f" Next: `suggest-answer models activate {name}`."

@@ -1,0 +1,47 @@
+"""What commands share: the settings they start from, and the database."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlite_utils import Database
+
+from backend.settings import Settings, read_settings
+from backend.store.database import open_database
+
+
+@dataclass
+class Start:
+    """Settings given on the command line, by name."""
+
+    overrides: dict[str, Any] = field(default_factory=dict)
+
+    def settings(self, **more: Any) -> Settings:
+        """The settings in force, with what this command adds."""
+        self.overrides |= {name: value for name, value in more.items() if value is not None}
+        return read_settings(**self.overrides)
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Database]:
+    """The database, closed at the end."""
+    db = open_database(settings.database)
+    with closing(db.conn):
+        yield db
+
+
+def is_serving(settings: Settings) -> bool:
+    """Whether a supervisor runs on this state directory."""
+    file = settings.state_dir / "serve.lock"
+    if not file.is_file():
+        return False
+    with file.open("r") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

@@ -1,0 +1,53 @@
+"""Filling a state directory with the demo help desk: its articles, tickets and models."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from backend.services.deploying import card_beside, sha256_of
+from backend.services.importing import import_files
+from backend.store.knowledge import solved_ticket_count
+from backend.store.models import Model, add_model, models, move_model
+
+DEMO = Path(__file__).resolve().parent.parent.parent / "demo"
+
+
+def prepare_demo(*, db: Database) -> None:
+    """Imports the demo corpus and registers its models, as far as that is not done."""
+    corpus = DEMO / "corpus"
+    if solved_ticket_count(db=db) == 0:
+        import_files(
+            articles=corpus / "articles.jsonl",
+            tickets=corpus / "solved_tickets.jsonl",
+            db=db,
+            progress=lambda count: None,
+        )
+    known = {model.name: model for model in models(db)}
+    for wanted in demo_models():
+        registered = known.get(wanted.name)
+        if registered is None:
+            add_model(wanted, db=db)
+        elif replace(registered, active=True) != wanted:
+            move_model(wanted, db=db)
+
+
+def demo_models() -> list[Model]:
+    """The nearest solved ticket, and the GGUFs that the trainer made from the demo corpus."""
+    found = [Model(name="nearest", kind="nearest", active=True)]
+    for path in sorted((DEMO / "models").glob("*.gguf")):
+        card = card_beside(path)
+        found.append(
+            Model(
+                name=path.stem,
+                kind="gguf",
+                path=str(path),
+                sha256=sha256_of(path),
+                card=card.to_json() if card else "{}",
+                prompt_tokens=(card.prompt_tokens or None) if card else None,
+                active=True,
+            )
+        )
+    return found

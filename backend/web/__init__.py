@@ -1,0 +1,1 @@
+"""HTTP and JSON only: routes, payloads, keys, errors. No model code."""

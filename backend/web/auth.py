@@ -1,0 +1,79 @@
+"""Who may call what: keys, host names, and JSON only.
+
+On loopback without keys everything is open to this machine. A page of another site still gets in
+nowhere: it can neither send JSON across origins nor use another host name for this machine.
+"""
+
+from __future__ import annotations
+
+import hmac
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, request
+
+from backend.domain.errors import BadInput, Forbidden
+from backend.settings import LOOPBACK
+from backend.web import context
+
+OPEN_PATHS = ("/healthz", "/readyz")
+_CHANGES = ("POST", "PUT", "PATCH", "DELETE")
+
+
+def install(app: Flask) -> None:
+    """Checks every request before its route runs."""
+
+    @app.before_request
+    def check() -> None:
+        _check_host()
+        if request.method in _CHANGES and request.content_length and not request.is_json:
+            raise BadInput("The body must be JSON, with Content-Type: application/json.")
+        if request.path not in OPEN_PATHS and not _is_page(request.path):
+            _check_key()
+
+    @app.after_request
+    def harden(response: Response) -> Response:
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("Referrer-Policy", "no-referrer")
+        response.headers.setdefault(
+            "Content-Security-Policy", "default-src 'self'; base-uri 'none'"
+        )
+        if request.path.startswith("/api/"):
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+
+def require_admin() -> None:
+    """Raises Forbidden unless the caller has the admin key, where there is one."""
+    admin = context.settings().web.admin_key.get_secret_value()
+    if admin and not _same(_key(), admin):
+        raise Forbidden("This call is for admins. Send the admin key: Authorization: Bearer KEY.")
+
+
+def _check_key() -> None:
+    web = context.settings().web
+    agent, admin = web.agent_key.get_secret_value(), web.admin_key.get_secret_value()
+    if agent and not (_same(_key(), agent) or (admin and _same(_key(), admin))):
+        raise Forbidden("A key is needed. Send it as a header: Authorization: Bearer KEY.")
+
+
+def _check_host() -> None:
+    """Refuses names that this server was not told to answer to (DNS rebinding)."""
+    web = context.settings().web
+    if web.host not in LOOPBACK:
+        return
+    name = urlsplit(f"//{request.host}").hostname or ""
+    if name not in LOOPBACK and name not in web.hosts:
+        raise Forbidden(f"This server does not answer to the name {name!r}. See web.hosts.")
+
+
+def _is_page(path: str) -> bool:
+    return not path.startswith("/api/") and path != "/metrics"
+
+
+def _key() -> str:
+    kind, _, key = request.headers.get("Authorization", "").partition(" ")
+    return key.strip() if kind.lower() == "bearer" else ""
+
+
+def _same(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode(), other.encode())

@@ -1,0 +1,99 @@
+"""JSON out: suggestions and candidates as callers see them.
+
+Which model wrote a candidate, and how fast, is told only to a rater who has rated them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlite_utils import Database
+
+from backend.domain.suggestion import suggestion_state
+from backend.services.suggesting import place
+from backend.settings import Settings
+from backend.store.ratings import rated_candidates, revealed
+from backend.store.suggestions import Candidate, Suggestion
+from backend.web.errors import problem_title, problem_type
+
+Json = dict[str, Any]
+
+
+def suggestion_json(found: Suggestion, *, rater: str, settings: Settings, db: Database) -> Json:
+    """A whole suggestion as this rater may see it."""
+    rated = rated_candidates(found.id, rater, db=db) if rater else set()
+    open_to_rater = bool(rater) and revealed(found.id, rater, db=db)
+    where = place(found, slots=settings.runner.slots, db=db)
+    return {
+        "id": found.id,
+        "state": state_of(found),
+        "revision": found.revision,
+        "created": found.created,
+        "steering": found.steering,
+        "prefer": found.prefer,
+        "rubric": settings.rubric,
+        "queue": {"ahead": where.ahead, "seconds": where.seconds},
+        "candidates": [
+            candidate_json(one, rated=one.id in rated, reveal=open_to_rater)
+            for one in found.candidates
+        ],
+    }
+
+
+def state_of(found: Suggestion) -> str:
+    """The suggestion's state, from its candidates'."""
+    return suggestion_state([one.state for one in found.candidates])
+
+
+def candidate_json(candidate: Candidate, *, rated: bool, reveal: bool) -> Json:
+    """A candidate; model and seconds are null unless revealed."""
+    return {
+        "id": candidate.id,
+        "label": candidate.label,
+        "state": candidate.state,
+        "text": candidate.text,
+        "revision": candidate.revision,
+        "finish": candidate.finish,
+        "problem": problem_json(candidate),
+        "sources": [_source(passage) for passage in candidate.passages],
+        "rated": rated,
+        "model": candidate.model if reveal else None,
+        "seconds": _seconds(candidate) if reveal else None,
+    }
+
+
+def problem_json(candidate: Candidate) -> Json | None:
+    """Why a candidate failed, or why it waits for another try."""
+    if not candidate.problem:
+        return None
+    return {
+        "type": problem_type(candidate.problem),
+        "title": problem_title(candidate.problem),
+        "detail": candidate.problem_detail or "",
+    }
+
+
+def _source(passage: Mapping[str, Any]) -> Json:
+    return {name: passage[name] for name in ("title", "kind", "url", "key")}
+
+
+def _seconds(candidate: Candidate) -> Json:
+    start = datetime.fromisoformat(candidate.queued)
+    return {
+        name: (datetime.fromisoformat(moment) - start).total_seconds() if moment else None
+        for name, moment in (("first_text", candidate.first_text), ("total", candidate.finished))
+    }
+
+
+def utf16_length(text: str) -> int:
+    """Length as JavaScript counts it: offsets of events are for `String.slice`."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def growth(before: str, after: str) -> tuple[int, str]:
+    """Where to cut what a caller has, and what to append, so that it becomes `after`."""
+    if after.startswith(before):
+        return utf16_length(before), after[len(before) :]
+    return 0, after
