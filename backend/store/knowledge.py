@@ -1,0 +1,131 @@
+"""Articles and solved tickets, kept with the passages that search finds in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlite_utils import Database
+
+from backend.domain.article import Article, SolvedTicket, article_passages, solved_passage
+from backend.domain.similarity import term_weights
+from backend.store.database import transaction
+from backend.store.terms import count_terms, recount_terms
+
+BATCH = 500
+Source = Article | SolvedTicket
+
+
+@dataclass(frozen=True)
+class Stored:
+    """How many things were new, how many had changed, and how many were there already."""
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+    def __add__(self, other: Stored) -> Stored:
+        return Stored(
+            self.added + other.added,
+            self.updated + other.updated,
+            self.unchanged + other.unchanged,
+        )
+
+
+def put_articles(articles: Iterable[Article], *, db: Database) -> Stored:
+    """Save articles by their ids and cut those that are new or changed into passages.
+
+    Saved in batches, so that others can write in between; doing it again changes nothing.
+    """
+    return _put(list(articles), "articles", db)
+
+
+def put_solved_tickets(tickets: Iterable[SolvedTicket], *, db: Database) -> Stored:
+    """Save solved tickets by their ids; each is found by what was asked and gives its answer."""
+    return _put(list(tickets), "solved_tickets", db)
+
+
+def article_count(*, db: Database) -> int:
+    """How many articles there are."""
+    return int(db.table("articles").count)
+
+
+def solved_ticket_count(*, db: Database) -> int:
+    """How many solved tickets there are."""
+    return int(db.table("solved_tickets").count)
+
+
+def _put(sources: Sequence[Source], table: str, db: Database) -> Stored:
+    total = Stored()
+    for start in range(0, len(sources), BATCH):
+        batch = {source.id: source for source in sources[start : start + BATCH]}
+        with transaction(db):
+            total += _put_batch(list(batch.values()), table, db)
+            if start + BATCH >= len(sources) and total.added + total.updated:
+                recount_terms(db)
+    return total
+
+
+def _put_batch(batch: Sequence[Source], table: str, db: Database) -> Stored:
+    known = {
+        row["id"]: row
+        for row in db.query(
+            f"SELECT * FROM {table} WHERE id IN (SELECT value FROM json_each(?))",  # noqa: S608
+            [json.dumps([source.id for source in batch])],
+        )
+    }
+    changed = [source for source in batch if known.get(source.id) != _row(source)]
+    if changed:
+        columns = _row(changed[0])
+        places = ", ".join(f":{column}" for column in columns)
+        db.conn.executemany(
+            f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({places})",  # noqa: S608
+            [_row(source) for source in changed],
+        )
+        _replace_passages(changed, db)
+    updated = sum(source.id in known for source in changed)
+    return Stored(len(changed) - updated, updated, len(batch) - len(changed))
+
+
+def _row(source: Source) -> dict[str, Any]:
+    row = asdict(source)
+    if isinstance(source, SolvedTicket):
+        row["cited"] = json.dumps(source.references)
+    return row
+
+
+def _replace_passages(sources: Sequence[Source], db: Database) -> None:
+    rows = [row for source in sources for row in _passage_rows(source)]
+    counts = count_terms([row[column] for row in rows for column in ("title", "searched")])
+    for row, title, words in zip(rows, counts[::2], counts[1::2], strict=True):
+        row["weights"] = json.dumps(term_weights(words, title))
+    db.conn.executemany(
+        "DELETE FROM passages WHERE kind = ? AND source_id = ?",
+        {(row["kind"], row["source_id"]) for row in rows},
+    )
+    db.conn.executemany(
+        """INSERT INTO passages (key, kind, source_id, title, searched, text, url, weights)
+           VALUES (:key, :kind, :source_id, :title, :searched, :text, :url, :weights)""",
+        rows,
+    )
+
+
+def _passage_rows(source: Source) -> list[dict[str, Any]]:
+    if isinstance(source, SolvedTicket):
+        cut = [(solved_passage(source), source.asked)]
+    else:
+        cut = [(passage, passage.text) for passage in article_passages(source)]
+    return [
+        {
+            "key": passage.key,
+            "kind": passage.kind,
+            "source_id": source.id,
+            "title": passage.title,
+            "searched": searched,
+            "text": passage.text,
+            "url": passage.url,
+        }
+        for passage, searched in cut
+    ]

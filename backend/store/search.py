@@ -1,0 +1,237 @@
+"""Finding what the help desk already answered: passages of articles and of solved tickets.
+
+FTS5 brings the few dozen passages that share the question's most telling words; they are then
+ranked by `backend.domain.similarity`. The two pools are ranked apart: an article also gains from
+similar solved tickets whose answers cite it, since agents know which page helps.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from sqlite_utils import Database
+
+from backend.domain.prompt import Passage
+from backend.domain.similarity import (
+    Weights,
+    asked_vector,
+    passage_vector,
+    rarity,
+    similarity,
+    term_weights,
+    with_citations,
+)
+from backend.store.terms import passages_with, search_words
+
+Kind = Literal["article", "solved"]
+ARTICLE_THRESHOLD = 0.2
+SOLVED_THRESHOLD = 0.25
+_MOST_CHARACTERS = 8_000  # of a question: the rest rarely says more
+_MOST_WORDS = 16
+_FEWEST_WORDS = 4
+_MOST_MATCHES = 3_000  # passages that FTS5 ranks: more words only bring what hardly fits
+_SHORTLIST = 30
+_CITING = 30
+_CITED_ARTICLES = 4
+_COLUMNS = "key, kind, source_id, title, searched, text, url, weights"
+
+
+@dataclass(frozen=True)
+class _Question:
+    text: str
+    weights: Weights
+    expression: str
+    exclude_source: str
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A passage with its score and the id of its article or solved ticket."""
+
+    passage: Passage
+    source_id: str
+
+    @property
+    def score(self) -> float:
+        return self.passage.score
+
+
+def find_passages(
+    question: str, *, db: Database, kind: Kind, limit: int, exclude_source: str = ""
+) -> list[Passage]:
+    """The passages most like the question, best first, one of each source, scored from 0 to 1.
+
+    With `exclude_source`, a ticket's own id, neither that solved ticket nor any other with the
+    very same text is found. Any text is a good question; one without words finds nothing.
+    """
+    asked = _read(question, exclude_source, db)
+    solved = _solved(asked, db)
+    found = solved if kind == "solved" else _articles(asked, solved, db)
+    return [one.passage for one in found[:limit]]
+
+
+def passages_for(
+    question: str,
+    *,
+    db: Database,
+    articles: int,
+    solved: int,
+    threshold: float = ARTICLE_THRESHOLD,
+    exclude_source: str = "",
+) -> list[Passage]:
+    """The best of both pools with at least this score, best first: what goes into a prompt."""
+    asked = _read(question, exclude_source, db)
+    all_solved = _solved(asked, db)
+    best = _articles(asked, all_solved, db)[:articles] + all_solved[:solved]
+    passages = [one.passage for one in best if one.score >= threshold]
+    return sorted(passages, key=lambda passage: -passage.score)
+
+
+def nearest_answer(
+    question: str,
+    *,
+    db: Database,
+    threshold_solved: float = SOLVED_THRESHOLD,
+    threshold_article: float = ARTICLE_THRESHOLD,
+    exclude_source: str = "",
+) -> Passage | None:
+    """The answer to the most similar solved ticket, else the best passage of an article.
+
+    None if neither reaches its threshold.
+    """
+    asked = _read(question, exclude_source, db)
+    solved = _solved(asked, db)
+    if solved and solved[0].score >= threshold_solved:
+        return solved[0].passage
+    articles = _articles(asked, solved, db)
+    if articles and articles[0].score >= threshold_article:
+        return articles[0].passage
+    return None
+
+
+def _read(question: str, exclude_source: str, db: Database) -> _Question:
+    text = question[:_MOST_CHARACTERS]
+    words = search_words(text)
+    expressions = dict(words)
+    weights = term_weights(Counter(term for term, _ in words))
+    found = passages_with(weights, db=db)
+    total = int(db.table("passages").count)
+    worth = {term: weights[term] * rarity(found[term], total) for term in found}
+    chosen: list[str] = []
+    matches = 0
+    for term in sorted(worth, key=lambda term: (-worth[term], term))[:_MOST_WORDS]:
+        matches += found[term]
+        if len(chosen) >= _FEWEST_WORDS and matches > _MOST_MATCHES:
+            break
+        chosen.append(expressions[term])
+    return _Question(_plain(question), weights, " OR ".join(chosen), exclude_source)
+
+
+def _solved(asked: _Question, db: Database) -> list[_Found]:
+    rows = _shortlist(asked, "solved", db)
+    if asked.exclude_source:
+        rows = [row for row in rows if not _is_itself(row, asked)]
+    return _best_of_each(_scored(asked, rows, db))
+
+
+def _articles(asked: _Question, solved: Sequence[_Found], db: Database) -> list[_Found]:
+    citing = _citing(solved[:_CITING], db)
+    rows = _shortlist(asked, "article", db) + _passages_of(citing, db)
+    found = _scored(asked, list({row["key"]: row for row in rows}.values()), db)
+    return _best_of_each(
+        _with_score(one, with_citations(one.score, citing.get(one.source_id, ()))) for one in found
+    )
+
+
+def _shortlist(asked: _Question, kind: Kind, db: Database) -> list[dict[str, Any]]:
+    if not asked.expression:
+        return []
+    return list(
+        db.query(
+            f"""SELECT {_COLUMNS} FROM passages WHERE id IN (
+                    SELECT rowid FROM passages_fts WHERE passages_fts MATCH ?
+                    ORDER BY bm25(passages_fts, 2.0, 1.0, 0.0) LIMIT {_SHORTLIST})""",  # noqa: S608
+            [f"kind : {kind} AND {{title searched}} : ({asked.expression})"],
+        )
+    )
+
+
+def _is_itself(row: dict[str, Any], asked: _Question) -> bool:
+    return row["source_id"] == asked.exclude_source or _plain(row["searched"]) == asked.text
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).casefold()
+
+
+def _citing(solved: Sequence[_Found], db: Database) -> dict[str, list[float]]:
+    likeness = {one.source_id: one.score for one in solved}
+    rows = db.query(
+        """WITH cited AS (
+               SELECT solved_tickets.id, value AS reference
+               FROM solved_tickets, json_each(solved_tickets.cited)
+               WHERE solved_tickets.id IN (SELECT value FROM json_each(?)))
+           SELECT cited.id, articles.id AS article
+           FROM cited JOIN articles ON articles.id = reference
+           UNION
+           SELECT cited.id, articles.id FROM cited JOIN articles ON articles.url = reference""",
+        [json.dumps(list(likeness))],
+    )
+    citing: dict[str, list[float]] = {}
+    for row in rows:
+        citing.setdefault(row["article"], []).append(likeness[row["id"]])
+    return citing
+
+
+def _passages_of(citing: dict[str, list[float]], db: Database) -> list[dict[str, Any]]:
+    most = sorted(citing, key=lambda article: (-with_citations(0, citing[article]), article))
+    return list(
+        db.query(
+            f"""SELECT {_COLUMNS} FROM passages WHERE kind = 'article'
+                AND source_id IN (SELECT value FROM json_each(?)) ORDER BY id""",  # noqa: S608
+            [json.dumps(most[:_CITED_ARTICLES])],
+        )
+    )
+
+
+def _scored(asked: _Question, rows: Sequence[dict[str, Any]], db: Database) -> list[_Found]:
+    weights: list[dict[str, float]] = [json.loads(row["weights"]) for row in rows]
+    terms = set(asked.weights).union(*weights)
+    total = int(db.table("passages").count)
+    found = passages_with(terms, db=db)
+    rarities = {term: rarity(found.get(term, 0), total) for term in terms}
+    vector = asked_vector(asked.weights, rarities)
+    return [
+        _Found(_passage(row, similarity(vector, passage_vector(own, rarities))), row["source_id"])
+        for row, own in zip(rows, weights, strict=True)
+    ]
+
+
+def _passage(row: dict[str, Any], score: float) -> Passage:
+    return Passage(
+        key=row["key"],
+        kind=row["kind"],
+        title=row["title"],
+        text=row["text"],
+        url=row["url"],
+        score=score,
+    )
+
+
+def _with_score(found: _Found, score: float) -> _Found:
+    return replace(found, passage=replace(found.passage, score=score))
+
+
+def _best_of_each(found: Iterable[_Found]) -> list[_Found]:
+    """Best first; of each source, and of equal texts, only the best."""
+    kept: list[_Found] = []
+    seen: set[str] = set()
+    for one in sorted(found, key=lambda one: (-one.score, one.passage.key)):
+        if not seen & {one.source_id, one.passage.text}:
+            kept.append(one)
+            seen |= {one.source_id, one.passage.text}
+    return kept
