@@ -1,0 +1,153 @@
+/** The client of /api/v1: one method a call, every failure a Problem. */
+
+import { events } from './event_stream.js'
+import { Problem, problemOf } from './problem.js'
+
+/** @import { OutcomeKind, RatingSaved, Rubric, Suggestion, TicketText } from './contract.js' */
+/** @import { StreamEvent } from './event_stream.js' */
+
+/** @typedef {(url: string, init: RequestInit) => Promise<Response>} Call */
+
+export class Api {
+  #base
+  #key
+  #call
+
+  /** Who rates and uses replies; sent with each call, so that blindness is kept for each rater. */
+  rater = ''
+
+  /**
+   * @param {object} options
+   * @param {string} [options.base]  Where the API is, without a slash at the end.
+   * @param {string} [options.key]  Sent as a bearer key, if there is one.
+   * @param {Call} [options.call]  fetch, or a host's proxy that answers like it.
+   * @param {boolean} [options.streams]  False where `call` cannot stream: then only waiting is used.
+   */
+  constructor({ base = '/api/v1', key = '', call = (url, init) => fetch(url, init), streams = true } = {}) {
+    this.#base = base
+    this.#key = key
+    this.#call = call
+    this.streams = streams
+  }
+
+  /**
+   * Ask for replies. The same ticket and steering give the same suggestion, unless `fresh`.
+   *
+   * @param {{ticket: TicketText, steering?: string, fresh?: boolean, prefer?: 'now' | 'background'}} wish
+   * @returns {Promise<Suggestion>}
+   */
+  suggest(wish) {
+    return this.#json('POST', '/suggestions', wish)
+  }
+
+  /**
+   * The suggestion; with `since`, held back until it is newer than that revision (or 20 s passed).
+   *
+   * @param {string} id
+   * @param {{since?: number, signal?: AbortSignal}} [options]
+   * @returns {Promise<Suggestion>}
+   */
+  suggestion(id, { since, signal } = {}) {
+    const wait = since === undefined ? '' : `?wait=20&since=${since}`
+    return this.#json('GET', `/suggestions/${encodeURIComponent(id)}${wait}`, undefined, signal)
+  }
+
+  /**
+   * The suggestion as it grows.
+   *
+   * @param {string} id
+   * @param {{after?: string, signal?: AbortSignal}} [options]  `after`: the last event id seen.
+   * @returns {AsyncGenerator<StreamEvent, void, void>}
+   */
+  async *events(id, { after = '', signal } = {}) {
+    /** @type {Record<string, string>} */
+    const headers = { Accept: 'text/event-stream' }
+    if (after) headers['Last-Event-ID'] = after
+    const response = await this.#answer('GET', `/suggestions/${encodeURIComponent(id)}/events`, {
+      headers,
+      ...(signal && { signal }),
+    })
+    if (!response.body) throw new Problem('unreachable')
+    try {
+      yield* events(response.body)
+    } catch (error) {
+      throw signal?.aborted ? error : new Problem('unreachable')
+    }
+  }
+
+  /**
+   * Stop what still runs; the models stop writing.
+   *
+   * @param {string} id
+   * @returns {Promise<Suggestion>}
+   */
+  cancel(id) {
+    return this.#json('DELETE', `/suggestions/${encodeURIComponent(id)}`)
+  }
+
+  /**
+   * @param {string} candidateId
+   * @param {{scores: Record<string, number>, critical?: boolean, comment?: string,
+   *   ideal_answer?: string, rubric?: string, rubric_version?: number}} rating
+   * @returns {Promise<RatingSaved>}
+   */
+  rate(candidateId, rating) {
+    return this.#json('POST', `/candidates/${encodeURIComponent(candidateId)}/ratings`, rating)
+  }
+
+  /**
+   * Tell what became of a candidate.
+   *
+   * @param {string} candidateId
+   * @param {{kind: OutcomeKind, final_text?: string}} outcome
+   * @returns {Promise<{id: string}>}
+   */
+  outcome(candidateId, outcome) {
+    const body = this.rater ? { ...outcome, agent: this.rater } : outcome
+    return this.#json('POST', `/candidates/${encodeURIComponent(candidateId)}/outcomes`, body)
+  }
+
+  /**
+   * @param {string} name
+   * @returns {Promise<Rubric>}
+   */
+  rubric(name) {
+    return this.#json('GET', `/rubric?name=${encodeURIComponent(name)}`)
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {unknown} [body]
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<any>}
+   */
+  async #json(method, path, body, signal) {
+    const response = await this.#answer(method, path, {
+      headers: { Accept: 'application/json', ...(body !== undefined && { 'Content-Type': 'application/json' }) },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(signal && { signal }),
+    })
+    return response.json()
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {RequestInit & {headers: Record<string, string>}} init
+   * @returns {Promise<Response>}
+   */
+  async #answer(method, path, init) {
+    const headers = { ...init.headers }
+    if (this.#key) headers['Authorization'] = `Bearer ${this.#key}`
+    if (this.rater) headers['X-Rater'] = encodeURI(this.rater)
+    let response
+    try {
+      response = await this.#call(this.#base + path, { ...init, method, headers, cache: 'no-store' })
+    } catch (error) {
+      throw init.signal?.aborted ? error : new Problem('unreachable')
+    }
+    if (!response.ok) throw await problemOf(response)
+    return response
+  }
+}

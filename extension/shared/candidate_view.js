@@ -1,0 +1,198 @@
+/** One candidate as a card: text that grows, sources, what can be done with it, its rating. */
+
+import { grow, icon, make, setText, webAddress } from './dom.js'
+import { kindOf } from './problem.js'
+import { RatingView } from './rating_view.js'
+
+/** @import { Candidate, Source } from './contract.js' */
+/** @import { Session } from './session.js' */
+/** @import { Words } from './words.js' */
+
+/**
+ * @typedef {object} CandidateActions
+ * @property {(candidate: Candidate) => Promise<boolean>} insert  True once it is in the editor.
+ * @property {(candidate: Candidate) => Promise<boolean>} copy
+ * @property {(candidate: Candidate, overall: number | null) => void} rated
+ */
+
+const ICONS = {
+  article: 'M4 1.8h5.2L12.5 5v9.2H4zM9 2v3.2h3.3M6 8h4.5M6 10.8h4.5',
+  solved: 'M2 3h12v8.5H7.5L4.5 14v-2.5H2zM5.4 7.2l1.9 1.9 3.6-3.7',
+}
+const SAID_FOR = 1600
+
+export class CandidateView {
+  state = make('span', { class: 'sa-state' })
+  author = make('p', { class: 'sa-author', hidden: true })
+  writing = document.createTextNode('')
+  text = make('div', { class: 'sa-text', dir: 'auto' }, this.writing)
+  note = make('p', { class: 'sa-note', hidden: true })
+  problem = make('div', { class: 'sa-problem', hidden: true })
+  sources = make('ul', { class: 'sa-sources', hidden: true })
+  form = make('div', { class: 'sa-rating', hidden: true })
+  #words
+  #session
+  #actions
+  #candidate
+  #sources = ''
+  /** @type {RatingView | null} */
+  #rating = null
+
+  /**
+   * @param {Candidate} candidate
+   * @param {{words: Words, session: Session, actions: CandidateActions}} parts
+   */
+  constructor(candidate, { words, session, actions }) {
+    this.#words = words
+    this.#session = session
+    this.#actions = actions
+    this.#candidate = candidate
+    this.insert = this.#button('insert', 'sa-primary', () => this.#insert())
+    this.copy = this.#button('copy', '', () => this.#copy())
+    this.rate = this.#button('rate', 'sa-quiet', () => this.toggleRating())
+    this.rate.setAttribute('aria-expanded', 'false')
+    this.actions = make('div', { class: 'sa-actions', hidden: true }, this.insert, this.copy, this.rate)
+    this.sources.setAttribute('aria-label', words.say('sources.title'))
+    this.element = this.#frame(candidate)
+  }
+
+  #frame(/** @type {Candidate} */ { id, label }) {
+    const name = make('h3', { id: `sa-name-${id}` }, this.#words.say('candidate.name', { label }))
+    const badge = make('span', { class: 'sa-label', 'aria-hidden': 'true' }, label)
+    return make(
+      'article',
+      { class: 'sa-candidate', 'aria-labelledby': name.id, 'data-candidate': label },
+      make('header', {}, badge, name, this.state),
+      this.author,
+      this.text,
+      this.note,
+      this.problem,
+      this.sources,
+      this.actions,
+      this.form,
+    )
+  }
+
+  /**
+   * @param {string} key
+   * @param {string} look
+   * @param {() => void} act
+   */
+  #button(key, look, act) {
+    const action = this.#words.say(`candidate.${key}`)
+    const label = this.#words.say('candidate.which', { action, label: this.#candidate.label })
+    const attributes = { type: 'button', class: `sa-button ${look}`, 'aria-label': label, click: act }
+    return make('button', attributes, action)
+  }
+
+  /**
+   * Show the candidate as it is now.
+   *
+   * @param {Candidate} candidate
+   * @param {boolean} revealed  All are rated, so the model may be named.
+   */
+  update(candidate, revealed) {
+    this.#candidate = candidate
+    const { state, text, finish } = candidate
+    const usable = text !== '' && (state === 'done' || state === 'cancelled')
+    this.element.dataset['state'] = state
+    setText(this.state, this.#words.say(`candidate.${state}`))
+    grow(this.writing, text)
+    this.text.hidden = text === '' && state !== 'writing'
+    const note = finish === 'length' ? 'length' : state === 'done' && !text ? 'nothing' : ''
+    this.note.hidden = !note
+    if (note) setText(this.note, this.#words.say(`candidate.${note}`))
+    this.actions.hidden = !usable
+    this.rate.hidden = state !== 'done' || candidate.rated
+    this.#showProblem(candidate)
+    this.#showSources(candidate.sources)
+    this.#showAuthor(candidate, revealed)
+    if (candidate.rated) this.#closeRating()
+  }
+
+  /** Open the rating form, or close it. */
+  toggleRating() {
+    if (!this.form.hidden) this.#closeRating()
+    else void this.openRating()
+  }
+
+  /** Open the rating form and go to its first open criterion. */
+  async openRating() {
+    this.form.hidden = false
+    this.rate.setAttribute('aria-expanded', 'true')
+    this.#rating ??= new RatingView(this.form, {
+      words: this.#words,
+      session: this.#session,
+      candidate: this.#candidate,
+      saved: (overall) => this.#actions.rated(this.#candidate, overall),
+    })
+    await this.#rating.open()
+  }
+
+  #closeRating() {
+    this.form.hidden = true
+    this.rate.setAttribute('aria-expanded', 'false')
+  }
+
+  async #insert() {
+    if (await this.#actions.insert(this.#candidate)) this.#say(this.insert, 'inserted', 'insert')
+  }
+
+  async #copy() {
+    if (await this.#actions.copy(this.#candidate)) this.#say(this.copy, 'copied', 'copy')
+  }
+
+  /**
+   * Let a button tell for a moment that it worked.
+   *
+   * @param {HTMLButtonElement} button
+   * @param {string} done
+   * @param {string} name
+   */
+  #say(button, done, name) {
+    button.textContent = this.#words.say(`candidate.${done}`)
+    setTimeout(() => (button.textContent = this.#words.say(`candidate.${name}`)), SAID_FOR)
+  }
+
+  #showProblem(/** @type {Candidate} */ { problem, state }) {
+    this.problem.hidden = !problem || state !== 'failed'
+    if (!problem || state !== 'failed' || this.problem.childElementCount) return
+    const kind = kindOf(problem.type)
+    this.problem.append(
+      make('strong', {}, this.#words.say(`problem.${kind}.title`)),
+      make('p', {}, this.#words.say(`problem.${kind}.next`)),
+    )
+    if (!problem.detail) return
+    const said = make('summary', {}, this.#words.say('candidate.said'))
+    this.problem.append(make('details', {}, said, make('p', { dir: 'auto' }, problem.detail)))
+  }
+
+  #showSources(/** @type {Source[]} */ sources) {
+    const version = JSON.stringify(sources)
+    if (version === this.#sources) return
+    this.#sources = version
+    this.sources.hidden = sources.length === 0
+    this.sources.replaceChildren(...sources.map((source) => make('li', {}, this.#chip(source))))
+  }
+
+  #chip(/** @type {Source} */ { title, kind, url }) {
+    const address = webAddress(url)
+    const name = make('span', { class: 'sa-chip-title', dir: 'auto' }, title)
+    const label = make('span', { class: 'sa-hidden' }, `${this.#words.say(`sources.${kind}`)}: `)
+    const attributes = { class: 'sa-chip', title: `${this.#words.say(`sources.${kind}`)}: ${title}` }
+    if (!address) return make('span', attributes, icon(ICONS[kind]), label, name)
+    const link = { ...attributes, href: address, target: '_blank', rel: 'noopener noreferrer' }
+    return make('a', link, icon(ICONS[kind]), label, name)
+  }
+
+  #showAuthor(/** @type {Candidate} */ candidate, /** @type {boolean} */ revealed) {
+    const overall = this.#session.overalls.get(candidate.id)
+    const parts = []
+    if (revealed && candidate.model) parts.push(this.#words.say('candidate.by', { model: candidate.model }))
+    if (typeof overall === 'number') {
+      parts.push(this.#words.say('candidate.overall', { overall: this.#words.decimal(overall) }))
+    }
+    this.author.hidden = parts.length === 0
+    setText(this.author, parts.join(' · '))
+  }
+}

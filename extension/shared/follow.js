@@ -1,0 +1,113 @@
+/** Follow a suggestion to its end: by events where they get through, else by waiting polls. */
+
+import { Problem } from './problem.js'
+import { isFinished, withChange } from './suggestion.js'
+
+/** @import { Api } from './api.js' */
+/** @import { Suggestion } from './contract.js' */
+/** @import { StreamEvent } from './event_stream.js' */
+
+/**
+ * @typedef {object} Following
+ * @property {(suggestion: Suggestion) => void} onChange
+ * @property {(lost: boolean) => void} onConnection  True when the connection broke, false when back.
+ * @property {AbortSignal} signal
+ * @property {(milliseconds: number) => Promise<void>} [pause]
+ */
+
+const FAILED_STREAMS_BEFORE_POLLING = 2
+const PATIENCE = 4000
+
+/**
+ * Report each change until the suggestion is finished. A lost connection is tried again for as long
+ * as the signal lets it; other problems (the suggestion is gone, signed out) are thrown.
+ *
+ * @param {Api} api
+ * @param {Suggestion} start
+ * @param {Following} following
+ */
+export async function follow(api, start, { onChange, onConnection, signal, pause = sleep }) {
+  let suggestion = start
+  let failures = 0
+  let barren = api.streams ? 0 : FAILED_STREAMS_BEFORE_POLLING
+  /** @param {Suggestion} next */
+  const seen = (next) => {
+    suggestion = next
+    if (failures > 0) onConnection(false)
+    failures = 0
+    if (!signal.aborted) onChange(next)
+  }
+  while (!isFinished(suggestion) && !signal.aborted) {
+    const revision = suggestion.revision
+    try {
+      if (barren >= FAILED_STREAMS_BEFORE_POLLING) {
+        seen(await api.suggestion(suggestion.id, { since: revision, signal }))
+      } else {
+        await followStream(api, suggestion, { seen, signal })
+        barren = suggestion.revision === revision ? barren + 1 : 0
+      }
+    } catch (error) {
+      if (signal.aborted) return
+      if (!isPassing(error)) throw error
+      failures += 1
+      barren = suggestion.revision === revision ? barren + 1 : 0
+      if (failures > 1) onConnection(true)
+      await pause(Math.min(250 * 2 ** failures, 5000))
+    }
+  }
+}
+
+/**
+ * One stream, until every candidate is finished; then the suggestion is read once more, since
+ * figures may come with the end. A stream that stays silent (a proxy that buffers) is given up.
+ *
+ * @param {Api} api
+ * @param {Suggestion} start
+ * @param {{seen: (next: Suggestion) => void, signal: AbortSignal}} watch
+ */
+async function followStream(api, start, { seen, signal }) {
+  const stream = new AbortController()
+  const stop = () => stream.abort()
+  signal.addEventListener('abort', stop)
+  const patience = setTimeout(stop, PATIENCE)
+  let suggestion = start
+  try {
+    for await (const event of api.events(start.id, { signal: stream.signal })) {
+      clearTimeout(patience)
+      const next = event.name === 'end' ? null : after(suggestion, event)
+      if (!next || isFinished(next)) {
+        seen(await api.suggestion(start.id, { signal }))
+        return
+      }
+      suggestion = next
+      seen(suggestion)
+    }
+  } catch (error) {
+    throw stream.signal.aborted ? new Problem('unreachable') : error
+  } finally {
+    clearTimeout(patience)
+    signal.removeEventListener('abort', stop)
+    stop()
+  }
+}
+
+/**
+ * @param {Suggestion} suggestion
+ * @param {StreamEvent} event
+ * @returns {Suggestion | null} Null if steps were missed.
+ */
+function after(suggestion, event) {
+  const body = JSON.parse(event.body)
+  const next = event.name === 'suggestion' ? body : withChange(suggestion, body)
+  return next && event.id ? { ...next, revision: Number(event.id) } : next
+}
+
+/** @param {unknown} error */
+function isPassing(error) {
+  return error instanceof Problem && (error.kind === 'unreachable' || error.kind === 'busy')
+}
+
+/** @param {number} milliseconds */
+function sleep(milliseconds) {
+  return new Promise((/** @type {(value: void) => void} */ done) => setTimeout(done, milliseconds))
+}

@@ -1,0 +1,175 @@
+/** The panel: joins a host page, the API and the view. `mountPanel` is all a host needs. */
+
+import { languageFor, loadWords } from './words.js'
+import { isRevealed } from './rating.js'
+import { Session } from './session.js'
+import { View } from './view.js'
+
+/** @import { Api } from './api.js' */
+/** @import { Candidate } from './contract.js' */
+/** @import { Host, HostTicket } from './host.js' */
+/** @import { Words } from './words.js' */
+
+/**
+ * Put the panel into an element of the host's page.
+ *
+ * @param {HTMLElement} root
+ * @param {{host: Host, api: Api, language?: string}} parts
+ * @returns {Promise<Panel>}
+ */
+export async function mountPanel(root, { host, api, language = navigator.language }) {
+  const [words, user] = await Promise.all([loadWords(languageFor(language)), host.currentUser()])
+  api.rater = user.id
+  const panel = new Panel(root, { host, api, words })
+  await panel.open()
+  return panel
+}
+
+export class Panel {
+  #host
+  #api
+  #words
+  #view
+  /** @type {Map<string, Session>} What was asked in each ticket since the page was loaded. */
+  #sessions = new Map()
+  /** @type {Session | null} */
+  #session = null
+  #drawn = false
+  #leaveHost
+
+  /**
+   * @param {HTMLElement} root
+   * @param {{host: Host, api: Api, words: Words}} parts
+   */
+  constructor(root, { host, api, words }) {
+    this.#host = host
+    this.#api = api
+    this.#words = words
+    this.#view = new View(root, {
+      words,
+      actions: {
+        ask: () => void this.#ask(),
+        stop: () => void this.#session?.stop(),
+        insert: (candidate) => this.#insert(candidate),
+        copy: (candidate) => this.#copy(candidate),
+        rated: (candidate, overall) => this.#rated(candidate, overall),
+      },
+    })
+    this.#leaveHost = host.onTicketChange(() => void this.open())
+  }
+
+  /** Show the session of the ticket that is open in the host now. */
+  async open() {
+    const ticket = await this.#host.readTicket()
+    if (this.#session && this.#session.ticketId === ticket?.id) return
+    if (this.#session) this.#session.steering = this.#view.steering.value
+    this.#session?.pause()
+    this.#session = ticket ? this.#sessionOf(ticket) : null
+    this.#view.show(this.#session)
+    await this.#session?.resume()
+  }
+
+  /**
+   * The host sent a reply in the open ticket.
+   *
+   * @param {string} finalText
+   */
+  replySent(finalText) {
+    this.#session?.sent(finalText)
+  }
+
+  /** Let go of the host and of the connection. */
+  close() {
+    this.#leaveHost()
+    this.#session?.pause()
+  }
+
+  /** @param {HostTicket} ticket */
+  #sessionOf({ id }) {
+    const known = this.#sessions.get(id)
+    if (known) return known
+    const session = new Session(id, this.#api)
+    session.store.addEventListener('change', () => {
+      if (this.#session === session) this.#draw()
+    })
+    this.#sessions.set(id, session)
+    return session
+  }
+
+  /** Draw once a frame at most, however fast words arrive; at once where no frames are drawn. */
+  #draw() {
+    if (this.#drawn) return
+    this.#drawn = true
+    const draw = () => {
+      this.#drawn = false
+      this.#view.render()
+    }
+    if (document.hidden) setTimeout(draw)
+    else requestAnimationFrame(draw)
+  }
+
+  async #ask() {
+    const session = this.#session
+    const ticket = await this.#host.readTicket()
+    if (!session || session !== this.#session || ticket?.id !== session.ticketId) return
+    session.steering = this.#view.steering.value
+    if (session.store.state.kind === 'ready') await session.regenerate(ticket)
+    else await session.suggest(ticket)
+  }
+
+  /**
+   * Put a candidate into the reply editor, unless another ticket was opened meanwhile.
+   *
+   * @param {Candidate} candidate
+   */
+  async #insert({ id, label, text }) {
+    const session = this.#session
+    const ticket = await this.#host.readTicket()
+    if (!session || ticket?.id !== session.ticketId) {
+      this.#host.notify(this.#words.say('insert.changed'))
+      return false
+    }
+    try {
+      await this.#host.insert(text)
+    } catch (error) {
+      this.#host.notify(error instanceof Error ? error.message : String(error))
+      return false
+    }
+    session.report(id, 'inserted')
+    this.#host.notify(this.#words.say('insert.done', { label }))
+    return true
+  }
+
+  /** @param {Candidate} candidate */
+  async #copy({ id, label, text }) {
+    try {
+      await navigator.clipboard.writeText(text)
+    } catch {
+      this.#host.notify(this.#words.say('copy.failed'))
+      return false
+    }
+    this.#session?.report(id, 'copied')
+    this.#host.notify(this.#words.say('copy.done', { label }))
+    return true
+  }
+
+  /**
+   * @param {Candidate} candidate
+   * @param {number | null} overall
+   */
+  #rated({ label }, overall) {
+    const suggestion = this.#session?.store.suggestion
+    if (!suggestion) return
+    this.#view.render()
+    if (isRevealed(suggestion)) {
+      const names = suggestion.candidates
+        .filter(({ model }) => model)
+        .map((one) => this.#words.say('rating.revealed.one', { label: one.label, model: one.model ?? '' }))
+      this.#view.announce(this.#words.say('rating.revealed', { names: names.join(' ') }))
+    } else {
+      const value = overall === null ? '–' : this.#words.decimal(overall)
+      this.#view.announce(this.#words.say('rating.saved', { label, overall: value }))
+    }
+    this.#view.rateNext(suggestion)
+  }
+}

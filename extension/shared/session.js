@@ -1,0 +1,233 @@
+/** What an agent does with one ticket: ask, stop, use and rate. Knows no DOM. */
+
+import { follow } from './follow.js'
+import { asProblem } from './problem.js'
+import { EMPTY, payload } from './rating.js'
+import { isBusy, stateOf, Store } from './state.js'
+
+/** @import { Api } from './api.js' */
+/** @import { OutcomeKind, Rubric, Suggestion } from './contract.js' */
+/** @import { Draft } from './rating.js' */
+/** @import { HostTicket } from './host.js' */
+
+const PLACE_EVERY = 3000
+
+export class Session {
+  #api
+  /** @type {AbortController | null} */
+  #following = null
+  #attempt = { stopped: false }
+  #away = false
+  /** @type {Promise<Rubric> | null} */
+  #rubric = null
+
+  store = new Store()
+  steering = ''
+  /** The candidate put into the reply editor last. */
+  inserted = ''
+  /** @type {Map<string, Draft>} Unsaved ratings by candidate. */
+  drafts = new Map()
+  /** @type {Map<string, number | null>} Weighted means of the saved ratings by candidate. */
+  overalls = new Map()
+
+  /**
+   * @param {string} ticketId
+   * @param {Api} api
+   */
+  constructor(ticketId, api) {
+    this.ticketId = ticketId
+    this.#api = api
+  }
+
+  /**
+   * Ask for replies to the ticket and show them as they grow, or say why not.
+   *
+   * @param {HostTicket} ticket
+   */
+  suggest(ticket) {
+    return this.#ask(ticket, {})
+  }
+
+  /**
+   * Ask for other replies than those on show, which count as discarded unless one was used.
+   *
+   * @param {HostTicket} ticket
+   */
+  async regenerate(ticket) {
+    this.#discardUnused()
+    await this.#ask(ticket, { fresh: true })
+  }
+
+  /** Stop what is being written. What is there already stays. */
+  async stop() {
+    const { suggestion } = this.store
+    this.#attempt.stopped = true
+    this.#following?.abort()
+    if (!suggestion) {
+      this.store.become({ kind: 'cancelled' })
+      return
+    }
+    try {
+      this.#show(await this.#api.cancel(suggestion.id))
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  /** The agent looks at another ticket: give the connection to that one. */
+  pause() {
+    this.#away = true
+    this.#following?.abort()
+    this.#following = null
+  }
+
+  /** The agent is back: show what was written meanwhile and go on following. */
+  async resume() {
+    this.#away = false
+    const { suggestion } = this.store
+    if (!suggestion || this.#following) return
+    try {
+      const now = await this.#api.suggestion(suggestion.id)
+      if (this.#away || this.#following || this.store.suggestion?.id !== now.id) return
+      this.#show(now)
+      await this.#follow(now)
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  /**
+   * Report what became of a candidate, silently: an agent's work never waits for statistics.
+   *
+   * @param {string} candidateId
+   * @param {OutcomeKind} kind
+   * @param {string} [finalText]
+   */
+  report(candidateId, kind, finalText) {
+    if (kind === 'inserted') this.inserted = candidateId
+    const outcome = finalText === undefined ? { kind } : { kind, final_text: finalText }
+    this.#api.outcome(candidateId, outcome).catch(() => {})
+  }
+
+  /**
+   * The reply went out: the candidate it began as is reported with the text that was sent.
+   *
+   * @param {string} finalText
+   */
+  sent(finalText) {
+    if (this.inserted) this.report(this.inserted, 'sent', finalText)
+    else this.#discardUnused()
+    this.inserted = ''
+  }
+
+  /** @param {string} candidateId */
+  draft(candidateId) {
+    return this.drafts.get(candidateId) ?? EMPTY
+  }
+
+  /** The criteria, from the server; read once, and again after a failure. */
+  rubric() {
+    this.#rubric ??= this.#api.rubric(this.store.suggestion?.rubric ?? 'quality').catch((error) => {
+      this.#rubric = null
+      throw error
+    })
+    return this.#rubric
+  }
+
+  /**
+   * Save a rating. Throws a Problem, with the draft kept.
+   *
+   * @param {string} candidateId
+   * @returns {Promise<number | null>} The weighted mean.
+   */
+  async rate(candidateId) {
+    const rating = payload(this.draft(candidateId), await this.rubric())
+    const saved = await this.#api.rate(candidateId, rating)
+    this.overalls.set(candidateId, saved.overall)
+    if (this.store.suggestion?.id === saved.suggestion.id) this.#show(saved.suggestion)
+    return saved.overall
+  }
+
+  /**
+   * @param {HostTicket} ticket
+   * @param {{fresh?: boolean}} how
+   */
+  async #ask(ticket, how) {
+    if (isBusy(this.store.state)) return
+    if (!/[\p{L}\p{N}]/u.test(`${ticket.subject ?? ''}${ticket.text}`)) {
+      this.store.become({ kind: 'empty' })
+      return
+    }
+    this.pause()
+    const attempt = { stopped: false }
+    this.#attempt = attempt
+    this.#away = false
+    this.store.become({ kind: 'asking' })
+    try {
+      const { id, ...text } = ticket
+      const wish = { ticket: { ...text, external_id: id }, steering: this.steering.trim(), ...how }
+      const suggestion = await this.#api.suggest(wish)
+      if (attempt.stopped) {
+        if (this.#attempt === attempt) await this.#api.cancel(suggestion.id)
+        return
+      }
+      this.#show(suggestion)
+      if (!this.#away) await this.#follow(suggestion)
+    } catch (error) {
+      if (!attempt.stopped) this.#fail(error)
+    }
+  }
+
+  /** @param {Suggestion} suggestion */
+  async #follow(suggestion) {
+    const following = new AbortController()
+    this.#following = following
+    let lost = false
+    const place = setInterval(() => void this.#refreshPlace(), PLACE_EVERY)
+    await follow(this.#api, suggestion, {
+      signal: following.signal,
+      onChange: (next) => this.#show(next, lost),
+      onConnection: (isLost) => {
+        lost = isLost
+        if (this.store.suggestion) this.#show(this.store.suggestion, lost)
+      },
+    }).finally(() => clearInterval(place))
+    if (this.#following === following) this.#following = null
+  }
+
+  /** Events tell of words only, so the place in the queue is asked for while there are none. */
+  async #refreshPlace() {
+    const { state } = this.store
+    if (state.kind !== 'waiting') return
+    const now = await this.#api.suggestion(state.suggestion.id).catch(() => null)
+    if (now && this.store.state === state) this.store.become({ ...state, suggestion: { ...state.suggestion, queue: now.queue } })
+  }
+
+  /**
+   * @param {Suggestion} suggestion
+   * @param {boolean} [lost]
+   */
+  #show(suggestion, lost = false) {
+    const candidates = suggestion.candidates.map((candidate) => ({
+      ...candidate,
+      rated: candidate.rated || this.overalls.has(candidate.id),
+    }))
+    this.store.become(stateOf({ ...suggestion, candidates }, lost))
+  }
+
+  /** @param {unknown} error */
+  #fail(error) {
+    this.pause()
+    const problem = asProblem(error)
+    if (problem.kind === 'empty-ticket') this.store.become({ kind: 'empty' })
+    else if (problem.kind === 'unreachable') this.store.become({ kind: 'offline' })
+    else this.store.become({ kind: 'failed', problem })
+  }
+
+  #discardUnused() {
+    if (this.inserted) return
+    for (const candidate of this.store.suggestion?.candidates ?? []) {
+      if (candidate.state === 'done') this.report(candidate.id, 'discarded')
+    }
+  }
+}

@@ -1,0 +1,183 @@
+/** Draws what the store holds: one message or the candidates, under the line to ask with. */
+
+import { CandidateView } from './candidate_view.js'
+import { make, setText } from './dom.js'
+import { messageFor, plain, progressOf } from './message.js'
+import { kindOf } from './problem.js'
+import { isRevealed, unrated } from './rating.js'
+import { isBusy } from './state.js'
+
+/** @import { CandidateActions } from './candidate_view.js' */
+/** @import { Suggestion } from './contract.js' */
+/** @import { Message } from './message.js' */
+/** @import { Session } from './session.js' */
+/** @import { PanelState } from './state.js' */
+/** @import { Words } from './words.js' */
+
+/** @typedef {CandidateActions & {ask: () => void, stop: () => void}} PanelActions */
+
+export class View {
+  progress = make('p', { class: 'sa-progress', hidden: true })
+  body = make('div', { class: 'sa-body' })
+  live = make('p', { class: 'sa-hidden', role: 'status' })
+  main = make('button', { type: 'submit', class: 'sa-button sa-primary' })
+  #words
+  #actions
+  /** @type {Session | null} */
+  #session = null
+  /** @type {Map<string, CandidateView>} */
+  #cards = new Map()
+  /** @type {Map<string, string>} The state of each candidate that was announced last. */
+  #announced = new Map()
+
+  /**
+   * @param {HTMLElement} root
+   * @param {{words: Words, actions: PanelActions}} parts
+   */
+  constructor(root, { words, actions }) {
+    this.#words = words
+    this.#actions = actions
+    this.steering = make('input', {
+      type: 'text',
+      maxlength: 500,
+      dir: 'auto',
+      autocomplete: 'off',
+      placeholder: words.say('steer.placeholder'),
+    })
+    this.stop = make(
+      'button',
+      { type: 'button', class: 'sa-button sa-stop', hidden: true, click: () => actions.stop() },
+      words.say('ask.stop'),
+    )
+    const submit = (/** @type {Event} */ event) => {
+      event.preventDefault()
+      actions.ask()
+    }
+    const steering = make('label', { class: 'sa-field' }, words.say('steer.label'), this.steering)
+    const buttons = make('div', { class: 'sa-actions' }, this.main, this.stop)
+    this.form = make('form', { class: 'sa-ask', submit }, steering, buttons)
+    root.replaceChildren(this.#frame())
+    root.lang = words.language
+    root.dir = words.direction
+  }
+
+  #frame() {
+    return make(
+      'section',
+      { class: 'sa-panel', 'aria-labelledby': 'sa-title' },
+      make('h2', { id: 'sa-title' }, this.#words.say('panel.title')),
+      this.form,
+      this.progress,
+      this.body,
+      this.live,
+    )
+  }
+
+  /**
+   * Show a session from scratch, or that no ticket is open.
+   *
+   * @param {Session | null} session
+   */
+  show(session) {
+    this.#session = session
+    this.#cards.clear()
+    this.#announced.clear()
+    this.steering.value = session?.steering ?? ''
+    this.form.hidden = !session
+    this.render()
+  }
+
+  /** Draw the session's state as it is now. */
+  render() {
+    const state = this.#session?.store.state
+    if (!state) {
+      this.progress.hidden = true
+      this.#message(plain('noticket', this.#words))
+      return
+    }
+    this.#buttons(state)
+    if (state.kind === 'ready') {
+      this.#candidates(state.suggestion)
+    } else {
+      this.#cards.clear()
+      this.#message(messageFor(state, this.#words))
+    }
+    const progress = progressOf(state, this.#words)
+    this.progress.hidden = !progress
+    this.progress.classList.toggle('sa-lost', 'lost' in state && state.lost)
+    setText(this.progress, progress)
+  }
+
+  /**
+   * Say something to screen readers, once.
+   *
+   * @param {string} text
+   */
+  announce(text) {
+    this.live.textContent = text
+  }
+
+  /**
+   * Go on to rate the next candidate that waits for it; with none left, back to the panel's title.
+   *
+   * @param {Suggestion} suggestion
+   */
+  rateNext(suggestion) {
+    const next = unrated(suggestion)[0]
+    if (next) void this.#cards.get(next.id)?.openRating()
+    else this.#cards.get(suggestion.candidates.find(({ rated }) => rated)?.id ?? '')?.insert.focus()
+  }
+
+  #buttons(/** @type {PanelState} */ state) {
+    const busy = isBusy(state)
+    const stopHadFocus = document.activeElement === this.stop
+    const name = busy ? 'busy' : state.kind === 'ready' ? 'regenerate' : 'suggest'
+    setText(this.main, this.#words.say(`ask.${name}`))
+    this.main.setAttribute('aria-disabled', String(busy))
+    this.main.classList.toggle('sa-primary', state.kind !== 'ready' || state.writing)
+    this.stop.hidden = !busy
+    if (stopHadFocus && !busy) this.main.focus()
+  }
+
+  #candidates(/** @type {Suggestion} */ suggestion) {
+    const session = this.#session
+    if (!session) return
+    const known = suggestion.candidates.every(({ id }) => this.#cards.has(id))
+    if (!known || this.#cards.size !== suggestion.candidates.length) {
+      this.#cards.clear()
+      for (const candidate of suggestion.candidates) {
+        const parts = { words: this.#words, session, actions: this.#actions }
+        this.#cards.set(candidate.id, new CandidateView(candidate, parts))
+      }
+      this.body.replaceChildren(...[...this.#cards.values()].map(({ element }) => element))
+      this.announce(this.#words.say('announce.begun'))
+    }
+    const revealed = isRevealed(suggestion)
+    for (const candidate of suggestion.candidates) {
+      this.#cards.get(candidate.id)?.update(candidate, revealed)
+      if (this.#announced.get(candidate.id) === candidate.state) continue
+      this.#announced.set(candidate.id, candidate.state)
+      const { label } = candidate
+      if (candidate.state === 'done') this.announce(this.#words.say('announce.ready', { label }))
+      if (candidate.state === 'failed') {
+        const title = this.#words.say(`problem.${kindOf(candidate.problem?.type ?? '')}.title`)
+        this.announce(this.#words.say('announce.failed', { label, title }))
+      }
+    }
+  }
+
+  #message(/** @type {Message} */ { title, text, detail, again }) {
+    const kind = this.#session?.store.state.kind ?? 'noticket'
+    const version = JSON.stringify([kind, title, text, detail])
+    if (this.body.firstElementChild?.getAttribute('data-version') === version) return
+    const message = make('div', { class: 'sa-message', 'data-kind': kind, 'data-version': version })
+    message.append(make('strong', {}, title), make('p', {}, text))
+    if (detail) message.append(make('p', { class: 'sa-detail', dir: 'auto' }, detail))
+    if (again) {
+      const retry = { type: 'button', class: 'sa-button', click: () => this.#actions.ask() }
+      message.append(make('button', retry, this.#words.say('ask.again')))
+    }
+    this.body.replaceChildren(message)
+    if (kind !== 'idle' && kind !== 'noticket') this.announce(`${title}. ${text}`)
+  }
+}
