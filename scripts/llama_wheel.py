@@ -44,9 +44,13 @@ def folder_with_wheel(version: str, *, python: Path, log: Path) -> Path:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock file; say so if another process has it and we must wait."""
+    """Hold the lock file; say so if another process has it and we must wait.
+
+    The commands we run hold it too, so even if we are killed nobody starts before they have ended.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
+        os.set_inheritable(file.fileno(), True)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -26,6 +26,11 @@ ADVICE = (
         "The disk is full: free about 3 GB, then start again.",
     ),
     (
+        r"CERTIFICATE_VERIFY_FAILED|SELF_SIGNED_CERT|UNABLE_TO_GET_ISSUER",
+        "A proxy on this network signs with a certificate of its own: put the path of its file in "
+        "PIP_CERT, SSL_CERT_FILE and NODE_EXTRA_CA_CERTS, then start again.",
+    ),
+    (
         r"NewConnectionError|NameResolution|ConnectTimeout|ReadTimeout|Connection (reset|refused|"
         r"broken)|ProtocolError|EAI_AGAIN|ENOTFOUND|ETIMEDOUT|Failed to fetch|Could not resolve",
         "A package server could not be reached: check the network and the proxy settings, then "
@@ -87,6 +92,7 @@ def _started(
         errors="replace",
         env={**os.environ, **(environment or {})},
         start_new_session=True,
+        close_fds=False,
     )
     try:
         yield process
