@@ -84,8 +84,7 @@ def _set_up(name: str) -> None:
     LOG.write_text("", encoding="utf-8")
     system_packages.install_missing(part.programs, log=LOG)
     _make_venv()
-    wheels = llama_wheel.folder_with_wheel(_pinned_llama(), python=PYTHON, log=LOG)
-    _install(part, wheels)
+    _install(part, _wheels())
     if part.packages_of_node is not None:
         progress.run(
             "Installing Node's packages",
@@ -142,15 +141,25 @@ def _make_venv() -> None:
     PLACE.write_text(_place(), encoding="utf-8")
 
 
+def _wheels() -> list[str]:
+    """Folders where pip finds a compiled llama.cpp; none if that is installed already."""
+    version = _pinned_llama()
+    if any(VENV.glob(f"lib/python*/site-packages/llama_cpp_python-{version}.dist-info/RECORD")):
+        return []
+    return [str(llama_wheel.folder_with_wheel(version, python=PYTHON, log=LOG))]
+
+
 def _pinned_llama() -> str:
     lines = (CHECKOUT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     start = f"{llama_wheel.NAME}=="
     return next(line.removeprefix(start) for line in lines if line.startswith(start))
 
 
-def _install(part: Part, wheels: Path) -> None:
+def _install(part: Part, wheels: list[str]) -> None:
     command = [str(PYTHON), *llama_wheel.PIP, "install", "--progress-bar", "off"]
-    command += ["--only-binary", llama_wheel.NAME, "--find-links", str(wheels)]
+    command += ["--only-binary", llama_wheel.NAME]
+    for folder in wheels:
+        command += ["--find-links", folder]
     command += ["--constraint", "constraints.txt", "--editable", "."]
     for file in part.requirements:
         command += ["--requirement", file]
