@@ -9,9 +9,9 @@ import { RatingView } from './rating_view.js'
 /** @import { Words } from './words.js' */
 
 /**
- * @typedef {object} CandidateActions
- * @property {(candidate: Candidate) => Promise<boolean>} insert  True once it is in the editor.
- * @property {(candidate: Candidate) => Promise<boolean>} copy
+ * @typedef {object} CandidateActions  Each is told the session, for the panel may have moved on.
+ * @property {(candidate: Candidate, session: Session) => Promise<boolean>} insert  True once done.
+ * @property {(candidate: Candidate, session: Session) => Promise<boolean>} copy
  * @property {(candidate: Candidate, overall: number | null) => void} rated
  */
 
@@ -19,7 +19,7 @@ const ICONS = {
   article: 'M4 1.8h5.2L12.5 5v9.2H4zM9 2v3.2h3.3M6 8h4.5M6 10.8h4.5',
   solved: 'M2 3h12v8.5H7.5L4.5 14v-2.5H2zM5.4 7.2l1.9 1.9 3.6-3.7',
 }
-const SAID_FOR = 1600
+const TOLD_FOR = 1600
 
 export class CandidateView {
   state = make('span', { class: 'sa-state' })
@@ -79,10 +79,15 @@ export class CandidateView {
    * @param {() => void} act
    */
   #button(key, look, act) {
+    const button = make('button', { type: 'button', class: `sa-button ${look}`, click: act })
+    this.#name(button, key)
+    return button
+  }
+
+  #name(/** @type {HTMLButtonElement} */ button, /** @type {string} */ key) {
     const action = this.#words.say(`candidate.${key}`)
-    const label = this.#words.say('candidate.which', { action, label: this.#candidate.label })
-    const attributes = { type: 'button', class: `sa-button ${look}`, 'aria-label': label, click: act }
-    return make('button', attributes, action)
+    button.textContent = action
+    button.ariaLabel = this.#words.say('candidate.which', { action, label: this.#candidate.label })
   }
 
   /**
@@ -135,11 +140,11 @@ export class CandidateView {
   }
 
   async #insert() {
-    if (await this.#actions.insert(this.#candidate)) this.#say(this.insert, 'inserted', 'insert')
+    if (await this.#actions.insert(this.#candidate, this.#session)) this.#tell(this.insert, 'inserted', 'insert')
   }
 
   async #copy() {
-    if (await this.#actions.copy(this.#candidate)) this.#say(this.copy, 'copied', 'copy')
+    if (await this.#actions.copy(this.#candidate, this.#session)) this.#tell(this.copy, 'copied', 'copy')
   }
 
   /**
@@ -147,11 +152,11 @@ export class CandidateView {
    *
    * @param {HTMLButtonElement} button
    * @param {string} done
-   * @param {string} name
+   * @param {string} key
    */
-  #say(button, done, name) {
-    button.textContent = this.#words.say(`candidate.${done}`)
-    setTimeout(() => (button.textContent = this.#words.say(`candidate.${name}`)), SAID_FOR)
+  #tell(button, done, key) {
+    this.#name(button, done)
+    setTimeout(() => this.#name(button, key), TOLD_FOR)
   }
 
   #showProblem(/** @type {Candidate} */ { problem, state }) {

@@ -50,8 +50,8 @@ export class Panel {
       actions: {
         ask: () => void this.#ask(),
         stop: () => void this.#session?.stop(),
-        insert: (candidate) => this.#insert(candidate),
-        copy: (candidate) => this.#copy(candidate),
+        insert: (candidate, session) => this.#insert(candidate, session),
+        copy: (candidate, session) => this.#copy(candidate, session),
         rated: (candidate, overall) => this.#rated(candidate, overall),
       },
     })
@@ -121,11 +121,11 @@ export class Panel {
    * Put a candidate into the reply editor, unless another ticket was opened meanwhile.
    *
    * @param {Candidate} candidate
+   * @param {Session} session
    */
-  async #insert({ id, label, text }) {
-    const session = this.#session
+  async #insert({ id, label, text }, session) {
     const ticket = await this.#host.readTicket()
-    if (!session || ticket?.id !== session.ticketId) {
+    if (ticket?.id !== session.ticketId) {
       this.#host.notify(this.#words.say('insert.changed'))
       return false
     }
@@ -140,15 +140,18 @@ export class Panel {
     return true
   }
 
-  /** @param {Candidate} candidate */
-  async #copy({ id, label, text }) {
+  /**
+   * @param {Candidate} candidate
+   * @param {Session} session
+   */
+  async #copy({ id, label, text }, session) {
     try {
       await navigator.clipboard.writeText(text)
     } catch {
       this.#host.notify(this.#words.say('copy.failed'))
       return false
     }
-    this.#session?.report(id, 'copied')
+    session.report(id, 'copied')
     this.#host.notify(this.#words.say('copy.done', { label }))
     return true
   }

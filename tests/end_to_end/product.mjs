@@ -1,0 +1,65 @@
+/** The whole product, started as a newcomer would, on a free port and with a state of its own. */
+
+import { spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+const PATIENCE = 120_000
+
+/**
+ * Serve the demo until `stop` is called. The command can be given in SUGGEST_ANSWER_SERVE, with
+ * `{state}` and `{port}` where they belong.
+ */
+export async function startProduct() {
+  const state = await mkdtemp(join(tmpdir(), 'suggest-answer-'))
+  const port = await freePort()
+  const base = `http://127.0.0.1:${port}`
+  const command = process.env['SUGGEST_ANSWER_SERVE'] ?? '.venv/bin/python -m backend --state-dir {state} serve --demo --port {port}'
+  const [program = '', ...options] = command.replace('{state}', state).replace('{port}', String(port)).split(' ')
+  const child = spawn(program, options, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] })
+  let said = ''
+  child.stdout.on('data', (chunk) => (said += chunk))
+  child.stderr.on('data', (chunk) => (said += chunk))
+  const ended = new Promise((/** @type {(value: void) => void} */ done) => child.once('exit', () => done()))
+  const stop = async () => {
+    child.kill('SIGTERM')
+    await ended
+    await rm(state, { recursive: true, force: true })
+  }
+  try {
+    await ready(base, () => child.exitCode !== null)
+  } catch (error) {
+    await stop()
+    throw new Error(`${error instanceof Error ? error.message : error}\n${said}`)
+  }
+  return { base, stop }
+}
+
+/**
+ * @param {string} base
+ * @param {() => boolean} hasEnded
+ */
+async function ready(base, hasEnded) {
+  const deadline = Date.now() + PATIENCE
+  while (Date.now() < deadline) {
+    if (hasEnded()) throw new Error('The product ended before it was ready. It said:')
+    const response = await fetch(`${base}/readyz`).catch(() => null)
+    if (response?.ok) return
+    await new Promise((done) => setTimeout(done, 100))
+  }
+  throw new Error(`The product was not ready after ${PATIENCE / 1000} s. It said:`)
+}
+
+/** @returns {Promise<number>} */
+function freePort() {
+  return new Promise((done) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => done(address !== null && typeof address === 'object' ? address.port : 0))
+    })
+  })
+}
