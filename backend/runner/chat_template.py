@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
@@ -29,9 +29,7 @@ MAX_TEMPLATE_CHARACTERS = 100_000
 MAX_RENDERED_CHARACTERS = 2_000_000
 MAX_SECONDS = 2.0
 PROBE: tuple[Message, ...] = ({"role": "user", "content": "Hello"},)
-GROWING_METHODS = frozenset(
-    ("center", "expandtabs", "format", "format_map", "ljust", "rjust", "zfill")
-)
+GROWING_METHODS = frozenset(("center", "expandtabs", "ljust", "rjust", "zfill"))
 GROWING_FILTERS = ("center", "format")
 FAULTS = (  # what a template of nonsense can raise besides Jinja's own errors
     ArithmeticError,
@@ -88,7 +86,7 @@ class ChatTemplate:
             try:
                 text = self._rendered(safe)
             except TemplateRefused:
-                text = self._rendered(_without_system(safe))
+                text = self._rendered(_without_system(safe) or safe)
         except (jinja2.TemplateError, *FAULTS) as error:
             raise BadInput(f"messages: the model's chat template says: {_why(error)}.") from error
         return text.split(SEAM)
@@ -138,6 +136,11 @@ class _Environment(ImmutableSandboxedEnvironment):
             raise jinja2.exceptions.SecurityError(f"{operator} is allowed between numbers only")
         return super().call_binop(context, operator, left, right)
 
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        if super().wrap_str_format(value) is not None:
+            raise jinja2.exceptions.SecurityError("format is not allowed")
+        return None
+
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         if isinstance(obj, str) and attr in GROWING_METHODS:
             return False
@@ -179,10 +182,11 @@ def _alternatives(texts: Iterable[str]) -> re.Pattern[str] | None:
 
 
 def _without_system(messages: Sequence[Message]) -> list[Message]:
+    """The messages with the system's text at the head of the first; none if that cannot be."""
     system = "\n\n".join(m["content"] for m in messages if m["role"] == "system")
     others = [message for message in messages if message["role"] != "system"]
     if not system or not others or others[0]["role"] != "user":
-        raise TemplateRefused("it cannot render these roles in this order")
+        return []
     first: Message = {"role": "user", "content": f"{system}\n\n{others[0]['content']}"}
     return [first, *others[1:]]
 
