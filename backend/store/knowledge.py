@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,6 +16,11 @@ from backend.store.terms import count_terms, recount_terms
 
 BATCH = 500
 Source = Article | SolvedTicket
+Progress = Callable[[int], None]
+
+
+def _unheard(done: int) -> None:
+    """Progress that nobody follows."""
 
 
 @dataclass(frozen=True)
@@ -34,17 +39,22 @@ class Stored:
         )
 
 
-def put_articles(articles: Iterable[Article], *, db: Database) -> Stored:
+def put_articles(
+    articles: Iterable[Article], *, db: Database, progress: Progress = _unheard
+) -> Stored:
     """Save articles by their ids and cut those that are new or changed into passages.
 
     Saved in batches, so that others can write in between; doing it again changes nothing.
+    `progress` hears after each batch how many are done.
     """
-    return _put(list(articles), "articles", db)
+    return _put(list(articles), "articles", db, progress)
 
 
-def put_solved_tickets(tickets: Iterable[SolvedTicket], *, db: Database) -> Stored:
+def put_solved_tickets(
+    tickets: Iterable[SolvedTicket], *, db: Database, progress: Progress = _unheard
+) -> Stored:
     """Save solved tickets by their ids; each is found by what was asked and gives its answer."""
-    return _put(list(tickets), "solved_tickets", db)
+    return _put(list(tickets), "solved_tickets", db, progress)
 
 
 def article_count(*, db: Database) -> int:
@@ -57,7 +67,13 @@ def solved_ticket_count(*, db: Database) -> int:
     return int(db.table("solved_tickets").count)
 
 
-def _put(sources: Sequence[Source], table: str, db: Database) -> Stored:
+def solved_tickets(*, db: Database) -> list[SolvedTicket]:
+    """All solved tickets, oldest first."""
+    rows = db.query("SELECT * FROM solved_tickets ORDER BY created, id")
+    return [SolvedTicket(**{**row, "cited": tuple(json.loads(row["cited"]))}) for row in rows]
+
+
+def _put(sources: Sequence[Source], table: str, db: Database, progress: Progress) -> Stored:
     total = Stored()
     for start in range(0, len(sources), BATCH):
         batch = {source.id: source for source in sources[start : start + BATCH]}
@@ -65,6 +81,7 @@ def _put(sources: Sequence[Source], table: str, db: Database) -> Stored:
             total += _put_batch(list(batch.values()), table, db)
             if start + BATCH >= len(sources) and total.added + total.updated:
                 recount_terms(db)
+        progress(min(start + BATCH, len(sources)))
     return total
 
 

@@ -130,6 +130,7 @@ def m003_ratings_and_outcomes(db: Database) -> None:
             kind TEXT NOT NULL, final_text TEXT NOT NULL, agent TEXT NOT NULL, created TEXT NOT NULL
         ) STRICT""")
     db.execute("CREATE INDEX outcomes_candidate ON outcomes(candidate_id)")
+    db.execute("CREATE TABLE salts (purpose TEXT PRIMARY KEY, salt TEXT NOT NULL) STRICT")
     db.execute("""
         CREATE VIEW current_ratings AS
         SELECT * FROM ratings WHERE id NOT IN
