@@ -71,7 +71,7 @@ def start_runner() -> Iterator[StartRunner]:
     started: list[RunningRunner] = []
 
     def start(model: Path, *options: str, wait: bool = True) -> RunningRunner:
-        process = spawn(model, *options)
+        process = spawn(model, "--threads", "1", *options)
         assert process.stdout
         port = json.loads(process.stdout.readline())["port"]
         headers = {"Authorization": f"Bearer {KEY}"}
@@ -91,7 +91,7 @@ def start_runner() -> Iterator[StartRunner]:
 
 @pytest.fixture(scope="session")
 def runner(start_runner: StartRunner, tiny_gguf: Path) -> RunningRunner:
-    return start_runner(tiny_gguf, "--name", "tiny", "--slots", "4", "--threads", "1")
+    return start_runner(tiny_gguf, "--name", "tiny", "--slots", "4")
 
 
 def spawn(model: Path, *options: str) -> subprocess.Popen[str]:

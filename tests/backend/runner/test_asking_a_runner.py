@@ -126,7 +126,7 @@ def test_a_prompt_known_in_part_is_not_computed_again_and_answers_the_same(
 def test_requests_with_one_beginning_compute_it_once(
     start_runner: StartRunner, tiny_gguf: Path
 ) -> None:
-    runner = start_runner(tiny_gguf, "--slots", "4", "--batch", "32", "--threads", "1")
+    runner = start_runner(tiny_gguf, "--slots", "4", "--batch", "32")
     system = {"role": "system", "content": LONG_SYSTEM}
 
     def ask(number: int) -> int:
