@@ -31,7 +31,7 @@ _QUERY = {
     "suggestions.get_suggestion": ("wait", "since", "rater"),
     "suggestions.get_events": ("rater",),
     "reports.get_rubric": ("name",),
-    "reports.get_report": ("rubric", "version", "format"),
+    "reports.get_report": ("rubric", "version", "models", "format"),
 }
 _PROBLEM = {
     "type": "object",

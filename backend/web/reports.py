@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, request
+from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
+from backend.domain.errors import BadInput
 from backend.domain.rubric import WEIGHT_TOTAL, rubric_named
+from backend.services.report_tables import as_csv, as_value
+from backend.services.reports import report
 from backend.web import context
 
 bp = Blueprint("reports", __name__, url_prefix="/api/v1")
@@ -31,3 +34,25 @@ def get_rubric() -> ResponseReturnValue:
             for one in rubric.criteria
         ],
     }
+
+
+@bp.get("/reports/<name>")
+def get_report(name: str) -> ResponseReturnValue:
+    """The table `counts`, `shares` or `means` of a rubric, as JSON or with `format=csv` as CSV."""
+    version = request.args.get("version", "")
+    if version and not version.isdigit():
+        raise BadInput(f"version is {version!r}; give a rubric's version, such as 1.")
+    rubric = rubric_named(
+        request.args.get("rubric") or context.settings().rubric, int(version) if version else None
+    )
+    names = [name for name in request.args.get("models", "").split(",") if name]
+    table = report(name, rubric, models=names, db=context.store())
+    form = request.args.get("format", "json")
+    if form == "csv":
+        disposition = f'attachment; filename="{name}-{rubric.name}.csv"'
+        return Response(
+            as_csv(table), mimetype="text/csv", headers={"Content-Disposition": disposition}
+        )
+    if form != "json":
+        raise BadInput(f"format is {form!r}; there is json and csv.")
+    return {"rubric": rubric.name, "version": rubric.version, **as_value(table)}

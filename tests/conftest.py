@@ -1,0 +1,69 @@
+"""Fixtures of all tests: a state directory with tiny models, and the product running on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlite_utils import Database
+
+from backend.domain.article import Article, SolvedTicket
+from backend.services.deploying import add_gguf, add_nearest
+from backend.store.database import open_database
+from backend.store.knowledge import put_articles, put_solved_tickets
+from tests.product import Product, running
+from tests.tiny_gguf import write_tiny_gguf
+
+SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    """An empty database of this version."""
+    found = open_database(tmp_path / "suggest-answer.db")
+    yield found
+    found.conn.close()
+
+
+def fill(state_dir: Path) -> None:
+    """Two tiny models, the nearest solved ticket, one article and one solved ticket."""
+    db = open_database(state_dir / "suggest-answer.db")
+    for number in (1, 2):
+        path = write_tiny_gguf(state_dir / f"tiny-{number}.gguf", seed=number, context=2048)
+        add_gguf(path, db=db, active=True)
+    add_nearest(db=db)
+    put_articles(
+        [
+            Article(
+                id="reset",
+                title="Reset your password",
+                body="Open Settings, choose Security, and click Reset password.",
+                url="https://help.example/reset",
+                language="en",
+            )
+        ],
+        db=db,
+    )
+    put_solved_tickets(
+        [
+            SolvedTicket(
+                id="t-1",
+                subject="Cannot log in",
+                question="I forgot my password and cannot log in any more.",
+                answer="Click Forgot password on the sign-in page; a link comes by e-mail.",
+                language="en",
+            )
+        ],
+        db=db,
+    )
+    db.conn.close()
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """The product with two tiny models and the nearest solved ticket, shared by all tests."""
+    state_dir = tmp_path_factory.mktemp("product")
+    fill(state_dir)
+    with running(state_dir) as found:
+        yield found
