@@ -4,40 +4,48 @@ import { make } from '/extension/shared/dom.js'
 
 /**
  * @typedef {Record<string, string | number | null>} Row
- * @typedef {{columns: string[], rows: Row[]}} Report
- * @typedef {{name: 'counts' | 'shares' | 'means', title: string, text: string,
- *   bar: (row: Row) => SVGElement}} Table
+ * @typedef {{columns: string[], rows: Row[], note: string}} Report
+ * @typedef {{name: 'counts' | 'shares' | 'means', title: string,
+ *   parts: (row: Row, columns: string[]) => [number, string][]}} Table
  */
 
 const WIDTH = 160
 const HEIGHT = 12
 const SVG = 'http://www.w3.org/2000/svg'
+const SCORES = ['1', '2', '3', '4', '5']
 
 /** @type {Table[]} */
 const TABLES = [
   {
     name: 'means',
-    title: 'Weighted mean by model',
-    text: 'Each criterion from 1 to 5, and the total by the weights of the rubric.',
-    bar: (row) => bar([[Number(row['total'] ?? 0) / 5, 'good']]),
+    title: 'Weighted mean by model, from 1 to 5',
+    parts: (row, columns) =>
+      columns
+        .slice(1, columns.indexOf('total'))
+        .map((criterion, index) => [number(row, criterion) / SCORES.length, `part-${index + 1}`]),
   },
   {
     name: 'shares',
     title: 'Negative and positive',
-    text: '1 and 2 count as negative, 3 to 5 as positive, in percent.',
-    bar: (row) => bar([[Number(row['negative']) / 100, 'bad'], [Number(row['positive']) / 100, 'good']]),
+    parts: (row) => [
+      [number(row, 'negative %') / 100, 'bad'],
+      [number(row, 'positive %') / 100, 'good'],
+    ],
   },
   {
     name: 'counts',
     title: 'How often each score was given',
-    text: 'Scores from 1 (lowest) to 5 (highest).',
-    bar: (row) => {
-      const counts = ['1', '2', '3', '4', '5'].map((score) => Number(row[score] ?? 0))
-      const sum = counts.reduce((total, count) => total + count, 0) || 1
-      return bar(counts.map((count, index) => [count / sum, `step-${index + 1}`]))
-    },
+    parts: (row) => SCORES.map((score) => [number(row, score) / (number(row, 'n') || 1), `step-${score}`]),
   },
 ]
+
+/**
+ * @param {Row} row
+ * @param {string} column
+ */
+function number(row, column) {
+  return Number(row[column] ?? 0)
+}
 
 /**
  * Fetch the reports and draw them.
@@ -51,8 +59,8 @@ export async function showReports(root) {
     const isEmpty = reports.every((report) => report.rows.length === 0)
     const intro = isEmpty
       ? 'Nothing is rated yet. Open a ticket, ask for replies and press Rate under each of the three.'
-      : 'What raters said of each model. n is the number of ratings behind a row: with few of them, differences mean little.'
-    const tables = TABLES.map((table, index) => section(table, reports[index] ?? { columns: [], rows: [] }))
+      : 'What raters said of each model. n is how many scores stand behind a figure: with few of them, differences mean little.'
+    const tables = TABLES.map((table, index) => section(table, reports[index] ?? { columns: [], rows: [], note: '' }))
     root.replaceChildren(make('h1', {}, 'Ratings'), make('p', { class: 'lead' }, intro), ...(isEmpty ? [] : tables))
   } catch (error) {
     const sentence = error instanceof Error ? error.message : String(error)
@@ -76,26 +84,40 @@ async function load(name) {
  * @param {Table} table
  * @param {Report} report
  */
-function section({ name, title, text, bar: draw }, { columns, rows }) {
+function section({ name, title, parts }, report) {
+  const columns = report.columns.filter((column) => !column.startsWith('n '))
   const head = columns.map((column) => make('th', { scope: 'col' }, column))
-  const body = rows.map((row) => {
-    const cells = columns.map((column, index) =>
-      index === 0 ? make('th', { scope: 'row' }, shown(row[column])) : make('td', {}, shown(row[column])),
-    )
-    return make('tr', {}, ...cells, make('td', { class: 'bar-cell' }, draw(row)))
+  const body = report.rows.map((row, index) => {
+    const isSameModel = row['model'] === report.rows[index - 1]?.['model']
+    const cells = columns.map((column) => cell(row, column))
+    const drawn = bar(parts(row, report.columns))
+    return make('tr', { class: isSameModel && 'same' }, ...cells, make('td', { class: 'bar-cell' }, drawn))
   })
   const csv = make('a', { href: `/api/v1/reports/${name}?rubric=quality&format=csv`, download: `${name}.csv` }, 'CSV')
   return make(
     'section',
     { class: 'report', 'data-report': name, 'aria-labelledby': `report-${name}` },
     make('header', {}, make('h2', { id: `report-${name}` }, title), csv),
-    make('p', {}, text),
+    make('p', {}, report.note),
     make(
       'div',
       { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': title },
       make('table', {}, make('thead', {}, make('tr', {}, ...head, make('td', {}))), make('tbody', {}, ...body)),
     ),
   )
+}
+
+/**
+ * A figure, with how many scores stand behind it where the report says so.
+ *
+ * @param {Row} row
+ * @param {string} column
+ */
+function cell(row, column) {
+  if (column === 'model') return make('th', { scope: 'row' }, shown(row[column]))
+  const behind = row[`n ${column}`]
+  const count = behind === undefined ? [] : [make('small', {}, `n ${shown(behind)}`)]
+  return make('td', { class: column === 'total' && 'total' }, shown(row[column]), ...count)
 }
 
 /** @param {string | number | null | undefined} value */

@@ -110,7 +110,7 @@ export class CandidateView {
     this.actions.hidden = !usable
     this.rate.hidden = state !== 'done' || candidate.rated
     this.#showProblem(candidate)
-    this.#showSources(candidate.sources)
+    this.#showSources(state === 'failed' ? [] : candidate.sources)
     this.#showAuthor(candidate, revealed)
     if (candidate.rated) this.#closeRating()
   }

@@ -2,8 +2,8 @@
 
 /**
  * @typedef {'unreachable' | 'signed-out' | 'forbidden' | 'empty-ticket' | 'too-large' | 'bad-input'
- *   | 'gone' | 'conflict' | 'unfinished' | 'queue-full' | 'no-model' | 'disk-full' | 'busy'
- *   | 'timeout' | 'nothing-found' | 'prompt-too-long' | 'refused' | 'server'} ProblemKind
+ *   | 'gone' | 'conflict' | 'unfinished' | 'queue-full' | 'no-model' | 'model-down' | 'disk-full'
+ *   | 'busy' | 'timeout' | 'nothing-found' | 'prompt-too-long' | 'refused' | 'server'} ProblemKind
  */
 
 /** @type {Record<string, ProblemKind>} The last part of a problem's type, and what it means here. */
@@ -19,7 +19,8 @@ const BY_TYPE = {
   'no-model': 'no-model',
   'disk-full': 'disk-full',
   'nothing-found': 'nothing-found',
-  'engine-unreachable': 'no-model',
+  'engine-unreachable': 'model-down',
+  'unknown-model': 'model-down',
   'engine-timeout': 'timeout',
   'engine-busy': 'busy',
   'engine-refused': 'refused',

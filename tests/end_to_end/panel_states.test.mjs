@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
-import { REPLIES } from '../extension/contract_content.mjs'
+import { REPLIES, SOURCES } from '../extension/contract_content.mjs'
 import { ContractServer } from '../extension/contract_server.mjs'
 import { axeFindings, openPage, picture, startBrowser } from './browser.mjs'
 
@@ -13,6 +13,11 @@ import { axeFindings, openPage, picture, startBrowser } from './browser.mjs'
 
 const SMALL = { viewport: { width: 1280, height: 760 } }
 const SLOW = 25
+const HOSTILE = [
+  '<img src="http://127.0.0.1:9/a.png" onerror="window.owned=1"><script>window.owned=1</script>',
+  '[click](javascript:window.owned=1) ![x](http://127.0.0.1:9/b.png) <svg onload="window.owned=1">',
+  '<base href="http://127.0.0.1:9/"><style>*{display:none}</style> \u202Etxet\u202C \u200B&lt;b&gt;',
+]
 
 /** @type {ContractServer} */
 let server
@@ -132,7 +137,7 @@ test('all failed, it says so and what to do', () =>
     await page.waitForFunction(() => document.querySelectorAll('[data-state=failed]').length === 3)
 
     assert.match(await page.locator('.sa-progress').innerText(), /All replies failed/)
-    assert.match(await card(page, 'A').innerText(), /No model is running/)
+    assert.match(await card(page, 'A').innerText(), /This model is not running/)
     assert.equal(await main(page).innerText(), 'Regenerate')
   }))
 
@@ -162,6 +167,29 @@ test('a ticket without text has nothing to answer', () =>
     await main(page).click()
     assert.match(await message(page, 'empty').innerText(), /nothing to answer yet/)
     assert.equal(server.posted('/suggestions').length, 0)
+  }))
+
+test('hostile text in tickets, replies and sources stays text', () =>
+  onPage('hostile', { ...SMALL, path: '/#ticket=lp-9004' }, async (page) => {
+    server.script = () => HOSTILE.map((text) => ({ text }))
+    server.sources = [
+      { title: '<b onmouseover=alert(1)>Bold</b>', kind: 'article', url: 'javascript:window.owned=1', key: 'a' },
+      { title: 'Data', kind: 'article', url: 'data:text/html,<script>1</script>', key: 'b' },
+    ]
+    await suggest(page)
+    await allDone(page)
+    server.sources = SOURCES
+
+    for (const [index, text] of HOSTILE.entries()) {
+      assert.equal(await card(page, 'ABC'[index] ?? '').locator('.sa-text').evaluate((element) => element.textContent), text)
+    }
+    assert.equal(await page.locator('#panel :is(img, script, iframe, a, style, base, b)').count(), 0)
+    assert.equal(await page.locator('#thread :is(img, script, b)').count(), 0)
+    await card(page, 'A').getByRole('button', { name: 'Insert reply A' }).click()
+    assert.equal(await page.locator('#editor').inputValue(), HOSTILE[0])
+    await page.getByRole('button', { name: 'Send' }).click()
+    await page.locator('.message.ours').waitFor()
+    assert.equal(await page.evaluate(() => 'owned' in window), false)
   }))
 
 test('an answer from another ticket cannot be inserted', () =>

@@ -42,6 +42,8 @@ export class ContractServer {
   /** @type {Map<string, Kept>} */
   suggestions = new Map()
   tickets = TICKETS
+  /** @type {Candidate['sources']} */
+  sources = SOURCES
   #server = createServer((request, response) => void this.#answer(request, response))
   /** @type {Set<() => void>} */
   #watchers = new Set()
@@ -117,7 +119,7 @@ export class ContractServer {
   async #write(suggestion, one, { text = '', pace = 2, problem: failure, hold }) {
     if (hold) return
     await pause(pace)
-    this.#change(suggestion, one, { state: 'writing', sources: /** @type {any} */ (SOURCES) })
+    this.#change(suggestion, one, { state: 'writing', sources: this.sources })
     for (const word of text.match(/\s*\S+/g) ?? []) {
       await pause(pace)
       if (one.state !== 'writing') return

@@ -71,7 +71,7 @@ test('words that do not exist are an error', async () => {
 for (const [type, kind] of /** @type {const} */ ([
   ['/problems/queue-full', 'queue-full'],
   ['urn:suggest-answer:QueueFull', 'queue-full'],
-  ['/problems/engine-unreachable', 'no-model'],
+  ['/problems/engine-unreachable', 'model-down'],
   ['about:blank', 'server'],
   ['', 'server'],
 ])) {
