@@ -26,9 +26,13 @@ def failure(model: Path, *options: str) -> tuple[int, str]:
 
 
 def test_the_health_says_loading_until_the_model_has_answered(
-    start_runner: StartRunner, tiny_gguf: Path
+    start_runner: StartRunner, tmp_path: Path
 ) -> None:
-    runner = start_runner(tiny_gguf, wait=False)
+    large = write_tiny_gguf(tmp_path / "large.gguf")
+    os.truncate(large, 400_000_000)  # zeros behind its end, so that its hash takes a while
+    with large.open("rb") as file:
+        approved = hashlib.file_digest(file, "sha256").hexdigest()
+    runner = start_runner(large, "--sha256", approved, wait=False)
 
     first = runner.http.get("/health")
     early = runner.chat("Hi")

@@ -1,0 +1,320 @@
+"""The engine itself, with a real model: sharing, giving up, failing and going on."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from backend.domain.errors import PromptTooLong, QueueFull, Unavailable
+from backend.runner.batching import Engine, Shape
+from backend.runner.context import Context, Decoded, Sampler
+from backend.runner.metrics import Metrics
+from backend.runner.model import Model, route_native_log
+from backend.runner.reply import Delivery, Event, Failed, Finished, Piece, Reply
+from backend.runner.sampling import Sampling
+
+SECONDS = 10.0
+SHARED = "shared beginning, longer than the least " * 3
+
+
+class Asked:
+    """A reply and the events that came of it."""
+
+    def __init__(self, text: str, *, tokens: int = 12, background: bool = False) -> None:
+        self.events: queue.Queue[Event] = queue.Queue()
+        self.reply = Reply(
+            prompt=[ord(letter) + 5 for letter in text],
+            sampling=Sampling(max_tokens=tokens, temperature=0),
+            sink=self.events.put,
+            background=background,
+        )
+
+    def end(self) -> tuple[str, Finished | Failed]:
+        """Wait for the last event; the text before it."""
+        text = ""
+        while isinstance(event := self.events.get(timeout=SECONDS), Piece):
+            text += event.text
+        return text, event
+
+    def text(self) -> str:
+        """The text of a reply that ended well."""
+        text, event = self.end()
+        assert isinstance(event, Finished)
+        return text
+
+    def cached(self) -> int:
+        """How many prompt tokens were in the cache."""
+        _, event = self.end()
+        assert isinstance(event, Finished)
+        return event.usage.cached
+
+
+def publish(deliveries: Sequence[Delivery]) -> None:
+    for sink, event in deliveries:
+        sink(event)
+
+
+class Desk:
+    """Engines that run in threads until the test ends."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._running: list[tuple[Engine, threading.Thread | None, Context]] = []
+
+    def engine(
+        self, *, slots: int = 2, cells: int = 1024, queue: int = 9, run: bool = True
+    ) -> Engine:
+        """A new engine; with `run`, it works at once."""
+        context = Context(self.model, sequences=slots + 1, cells=cells, batch=64, threads=1)
+        shape = Shape(slots=slots, context=512, batch=64, queue=queue)
+        engine = Engine(self.model, context, shape=shape, metrics=Metrics(), publish=publish)
+        thread = threading.Thread(target=engine.run) if run else None
+        if thread:
+            thread.start()
+        self._running.append((engine, thread, context))
+        return engine
+
+    def close(self) -> None:
+        """End all engines and free their memory."""
+        for engine, thread, context in self._running:
+            engine.stop()
+            if thread:
+                thread.join(SECONDS)
+            context.close()
+
+
+@pytest.fixture(scope="module")
+def model(tiny_gguf: Path) -> Iterator[Model]:
+    route_native_log(lambda _: None)
+    model = Model(tiny_gguf)
+    yield model
+    model.close()
+
+
+@pytest.fixture
+def desk(model: Model) -> Iterator[Desk]:
+    desk = Desk(model)
+    yield desk
+    desk.close()
+
+
+def ask(engine: Engine, *asked: Asked) -> None:
+    for one in asked:
+        engine.submit(one.reply)
+
+
+def alone(desk: Desk, text: str, tokens: int = 12) -> str:
+    """The text an engine writes that does nothing else."""
+    asked = Asked(text, tokens=tokens)
+    ask(desk.engine(), asked)
+    return asked.text()
+
+
+def test_a_prefix_is_copied_from_a_slot_that_is_still_writing(desk: Desk) -> None:
+    engine = desk.engine()
+    first = Asked(SHARED + "one", tokens=300)
+    second = Asked(SHARED + "two")
+
+    ask(engine, first, second)
+
+    assert second.cached() == len(SHARED)
+    assert first.cached() == 0
+
+
+def test_the_same_prompt_again_computes_only_its_last_token(desk: Desk) -> None:
+    engine = desk.engine()
+    texts, counts = [], []
+    for _ in range(3):
+        asked = Asked("the very same prompt")
+        ask(engine, asked)
+        text, event = asked.end()
+        assert isinstance(event, Finished)
+        texts.append(text)
+        counts.append(event.usage.cached)
+
+    assert counts == [0, 19, 19]
+    assert len(set(texts)) == 1
+
+
+def test_other_prompts_do_not_push_out_what_was_used_just_now(desk: Desk) -> None:
+    engine = desk.engine(slots=3, cells=2048)
+    for text in ("aaaa" * 20, "bbbb" * 20, "cccc" * 20, "bbbb" * 20, "cccc" * 20, "dddd" * 20):
+        asked = Asked(text)
+        ask(engine, asked)
+        asked.end()
+
+    again = [Asked(letter * 80) for letter in "bca"]
+    counts = []
+    for asked in again:
+        ask(engine, asked)
+        counts.append(asked.cached())
+
+    assert counts == [79, 79, 0]
+
+
+def test_many_replies_in_few_slots_are_what_each_is_alone(desk: Desk) -> None:
+    texts = [f"question {number} {'x' * (number * 13 % 90)}" for number in range(9)]
+    expected = [alone(desk, text) for text in texts]
+    engine = desk.engine(slots=3, cells=2048)
+    asked = [Asked(text) for text in texts]
+
+    ask(engine, *asked)
+
+    assert [one.text() for one in asked] == expected
+
+
+def test_a_cancelled_reply_says_nothing_more_and_its_place_is_used(desk: Desk) -> None:
+    engine = desk.engine(slots=1)
+    given_up, waiting = Asked("a", tokens=500), Asked("b")
+    ask(engine, given_up, waiting)
+    given_up.events.get(timeout=SECONDS)
+
+    engine.cancel(given_up.reply)
+
+    assert waiting.text() == alone(desk, "b")
+    events = [given_up.events.get() for _ in range(given_up.events.qsize())]
+    assert not any(isinstance(event, Finished | Failed) for event in events)
+
+
+def test_a_reply_given_up_while_it_waits_leaves_the_queue(desk: Desk) -> None:
+    engine = desk.engine(slots=1, queue=1, run=False)
+    given_up, next_one = Asked("a"), Asked("b")
+    ask(engine, given_up)
+    with pytest.raises(QueueFull, match="1 requests wait already"):
+        ask(engine, next_one)
+
+    engine.cancel(given_up.reply)
+    thread = threading.Thread(target=engine.run)
+    thread.start()
+    _submit_when_there_is_room(engine, next_one)
+
+    assert next_one.text() == alone(desk, "b")
+    engine.stop()
+    thread.join(SECONDS)
+
+
+def test_the_background_waits_behind_people_and_leaves_them_a_slot(desk: Desk) -> None:
+    engine = desk.engine(slots=2, run=False)
+    order: list[str] = []
+    background = [Asked(f"background {n}", tokens=40, background=True) for n in range(3)]
+    people = [Asked(f"person {n}", tokens=5) for n in range(3)]
+    for name, asked in zip("xyzabc", background + people, strict=True):
+        _note_end(asked, name, order)
+    ask(engine, *background, *people)
+
+    thread = threading.Thread(target=engine.run)
+    thread.start()
+    for asked in background + people:
+        asked.end()
+    engine.stop()
+    thread.join(SECONDS)
+
+    assert sorted(order[:3]) == ["a", "b", "c"]
+    assert order[3:] == ["x", "y", "z"]
+
+
+def test_the_background_fills_only_half_of_the_queue(desk: Desk) -> None:
+    engine = desk.engine(queue=4, run=False)
+    ask(engine, Asked("a", background=True), Asked("b", background=True))
+
+    with pytest.raises(QueueFull):
+        ask(engine, Asked("c", background=True))
+    ask(engine, Asked("d"))
+
+
+def test_idle_sequences_make_room_when_the_cache_is_full(desk: Desk) -> None:
+    engine = desk.engine(slots=2, cells=256)
+    for text in ("a" * 120, "b" * 120):
+        asked = Asked(text, tokens=2)
+        ask(engine, asked)
+        asked.text()
+
+    long = Asked("c" * 200)
+    ask(engine, long)
+
+    assert long.text() == alone(desk, "c" * 200)
+
+
+def test_a_reply_that_can_get_no_room_fails_and_the_next_one_does_not(desk: Desk) -> None:
+    engine = desk.engine(slots=1, cells=256)
+    too_long, short = Asked("a" * 300), Asked("b")
+
+    ask(engine, too_long, short)
+
+    _, event = too_long.end()
+    assert isinstance(event, Failed)
+    assert "could not compute" in str(event.error)
+    assert short.text() == alone(desk, "b")
+
+
+def test_a_prompt_longer_than_a_slot_is_refused_at_once(desk: Desk) -> None:
+    with pytest.raises(PromptTooLong) as refused:
+        ask(desk.engine(run=False), Asked("a" * 512))
+
+    assert (refused.value.prompt_tokens, refused.value.context_tokens) == (512, 512)
+
+
+def test_what_is_in_flight_when_it_stops_fails_by_name(desk: Desk) -> None:
+    engine = desk.engine(slots=1)
+    writing, waiting = Asked("a", tokens=500), Asked("b")
+    ask(engine, writing, waiting)
+    writing.events.get(timeout=SECONDS)
+
+    engine.stop()
+
+    for asked in (writing, waiting):
+        _, event = asked.end()
+        assert isinstance(event, Failed)
+        assert isinstance(event.error, Unavailable)
+    with pytest.raises(Unavailable):
+        ask(engine, Asked("c"))
+
+
+def test_an_aborted_pass_leaves_the_cache_as_it_was(model: Model) -> None:
+    context = Context(model, sequences=1, cells=256, batch=64, threads=1)
+    sampler = Sampler(Sampling(max_tokens=1, temperature=0), seed=1, vocabulary_size=262)
+    prompt = [ord(letter) + 5 for letter in "some prompt"]
+
+    def first_token() -> tuple[Decoded, int]:
+        place = 0
+        for position, token in enumerate(prompt):
+            place = context.add(token, position=position, sequence=0)
+        context.want(place)
+        decoded = context.decode()
+        return decoded, context.sample(sampler, place) if decoded is Decoded.DONE else -1
+
+    expected = first_token()
+    context.forget(0)
+    context.abort.raise_()
+    aborted = first_token()
+    context.abort.lower()
+
+    assert expected[0] is Decoded.DONE
+    assert aborted == (Decoded.ABORTED, -1)
+    assert first_token() == expected
+    sampler.close()
+    context.close()
+
+
+def _note_end(asked: Asked, name: str, order: list[str]) -> None:
+    put = asked.reply.sink
+
+    def sink(event: Event) -> None:
+        if isinstance(event, Finished):
+            order.append(name)
+        put(event)
+
+    asked.reply.sink = sink
+
+
+def _submit_when_there_is_room(engine: Engine, asked: Asked) -> None:
+    for _ in range(1000):
+        try:
+            return engine.submit(asked.reply)
+        except QueueFull:
+            threading.Event().wait(0.005)
+    raise AssertionError("the queue stays full")
