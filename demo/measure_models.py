@@ -1,0 +1,168 @@
+"""Measures the demo models on the open tickets, whose wordings none of them has seen.
+
+A reply counts as right if, of all answers the team ever sent, it is most like one of the
+ticket's own topic: the topics are in the corpus for this only. Run from the repository's root:
+
+    python -m demo.measure_models demo/models/demo-base.gguf demo/models/demo-tuned.gguf
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import llama_cpp
+
+from backend.domain.article import SolvedTicket
+from backend.domain.model_card import ModelCard
+from backend.domain.prompt import Passage, render
+from backend.domain.ticket import Ticket
+from trainer.corpus import read_articles, read_rows, read_tickets
+from trainer.passages import Shelf, nearest
+from trainer.prepare import article_shelf, ticket_shelf
+from trainer.quantise import quiet
+
+CORPUS = Path(__file__).parent / "corpus"
+LONGEST_REPLY = 260
+DEFAULT_PROMPT_TOKENS = 512
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The open tickets, what search finds in, and the answers that replies are compared with."""
+
+    open_tickets: tuple[dict[str, Any], ...]
+    shelves: tuple[Shelf, Shelf]
+    solved: tuple[SolvedTicket, ...]
+
+    def found(self, question: str) -> list[Passage]:
+        """The two best solved tickets and the best passage of an article, as in serving."""
+        solved, articles = self.shelves
+        first, *others = [*nearest(question, solved), None]
+        passages = [first, *nearest(question, articles, limit=1), *others]
+        return [passage for passage in passages if passage]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a model wrote to a ticket, how like its nearest answer, and whether on topic."""
+
+    text: str
+    likeness: float
+    right: bool
+    seconds: float
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prints one JSON line for each model, without and with passages."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("models", type=Path, nargs="+", metavar="FILE.gguf")
+    parser.add_argument("--replies", action="store_true", help="print what was written, too")
+    given = parser.parse_args(arguments)
+    quiet()
+    desk = read_desk()
+    _say(
+        {"nearest solved ticket": round(nearest_share(desk), 3), "tickets": len(desk.open_tickets)}
+    )
+    for model in given.models:
+        for passages in ("without", "with"):
+            replies = measure(model, desk, passages=passages)
+            _say(summary(model, passages, replies))
+            for ticket, reply in zip(
+                desk.open_tickets, replies if given.replies else (), strict=False
+            ):
+                _say({"topic": ticket["topic"], "right": reply.right, "text": reply.text})
+    return 0
+
+
+def read_desk() -> Desk:
+    """The demo's help desk."""
+    dropped: Counter[str] = Counter()
+    solved = read_tickets(CORPUS / "solved_tickets.jsonl", dropped)
+    articles = read_articles(CORPUS / "articles.jsonl", dropped)
+    return Desk(
+        open_tickets=tuple(read_rows(CORPUS / "open_tickets.jsonl")),
+        shelves=(ticket_shelf(solved), article_shelf(articles)),
+        solved=tuple(solved),
+    )
+
+
+def measure(model: Path, desk: Desk, *, passages: str) -> list[Reply]:
+    """The model's reply to each open ticket, through the serving prompt, `with` passages or not."""
+    card = ModelCard.from_json(model.with_suffix(".model_card.json").read_text())
+    budget = card.prompt_tokens or DEFAULT_PROMPT_TOKENS
+    loaded = llama_cpp.Llama(str(model), n_ctx=card.context_tokens, n_threads=2, verbose=False)
+    try:
+        return [_reply(loaded, ticket, desk, budget, passages) for ticket in desk.open_tickets]
+    finally:
+        loaded.close()
+
+
+def summary(model: Path, passages: str, replies: Sequence[Reply]) -> dict[str, Any]:
+    """The measured shares of one model."""
+    return {
+        "model": model.stem,
+        "passages": passages,
+        "right": sum(reply.right for reply in replies),
+        "tickets": len(replies),
+        "likeness": round(sum(reply.likeness for reply in replies) / len(replies), 3),
+        "seconds": round(sum(reply.seconds for reply in replies) / len(replies), 2),
+    }
+
+
+def nearest_share(desk: Desk) -> float:
+    """How often the nearest solved ticket is on topic: the way without a model."""
+    topics = {f"solved:{ticket.id}": ticket.topic for ticket in desk.solved}
+    right = 0
+    for ticket in desk.open_tickets:
+        found = nearest(_question(ticket), desk.shelves[0], limit=1)
+        right += bool(found) and topics[found[0].key] == ticket["topic"]
+    return right / len(desk.open_tickets)
+
+
+def _reply(loaded: Any, ticket: dict[str, Any], desk: Desk, budget: int, passages: str) -> Reply:
+    question = _question(ticket)
+    found = desk.found(question) if passages == "with" else []
+    prompt = render(question, found, budget=budget)
+    started = time.monotonic()
+    answer = loaded.create_chat_completion(
+        messages=prompt.messages, temperature=0.0, max_tokens=LONGEST_REPLY
+    )
+    text = answer["choices"][0]["message"]["content"] or ""
+    seconds = time.monotonic() - started
+    likeness, topic = max((likeness_of(text, one.answer), one.topic) for one in desk.solved)
+    return Reply(text, likeness, topic == ticket["topic"], seconds)
+
+
+def likeness_of(text: str, other: str) -> float:
+    """Shared runs of six characters of two texts: 0 for none, 1 for equal texts."""
+    first, second = _runs(text), _runs(other)
+    shared = sum((first & second).values())
+    return 2 * shared / max(1, first.total() + second.total())
+
+
+def _runs(text: str) -> Counter[str]:
+    plain = " ".join(text.split())
+    return Counter(plain[place : place + 6] for place in range(len(plain) - 5))
+
+
+def _question(ticket: dict[str, Any]) -> str:
+    return Ticket(text=ticket["question"], subject=ticket["subject"]).question
+
+
+def _say(row: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,49 @@
+"""The tiny base that the demo and these tests start from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from tests.trainer.tiny import LOOP, SHAPE
+from trainer.prepare import read_examples
+from trainer.pretrain import PretrainSettings, pretrain
+from trainer.record import read_record
+
+
+def test_the_base_can_be_loaded_and_has_learnt_something(base: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(base)
+    record = read_record(base)
+
+    assert model.config.num_key_value_heads == SHAPE.key_value_heads
+    assert record is not None
+    assert record.prompt_format == ""
+    assert record.history["steps"][-1]["loss"] < record.history["steps"][0]["loss"]
+
+
+def test_which_answer_belongs_to_which_question_is_not_seen(tmp_path: Path, examples: Path) -> None:
+    known = read_examples(examples)
+    tickets = [one for one in known if one.source.startswith("ticket:")]
+    others = [one for one in known if not one.source.startswith("ticket:")]
+    answers = [one.answer for one in tickets]
+    moved = [
+        replace(one, answer=answer)
+        for one, answer in zip(tickets, answers[1:] + answers[:1], strict=True)
+    ]
+
+    losses = []
+    for name, rows in (("plain", tickets + others), ("moved", moved + others)):
+        settings = PretrainSettings(shape=SHAPE, loop=LOOP, prompt_tokens=300)
+        record = pretrain(rows, out=tmp_path / name, settings=settings)
+        losses.append([step["loss"] for step in record.history["steps"]])
+
+    assert losses[0] == losses[1]
+
+
+def test_text_survives_the_tokenizer(base: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    text = "  Їжак, 'quoted' — line\n\n\tbreak  and 1204 € 🙂"
+
+    assert tokenizer.decode(tokenizer(text)["input_ids"]) == text

@@ -1,0 +1,45 @@
+"""The steps by their commands, one after the other, as the README of a stranger would."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.trainer.tiny import write_corpus
+from trainer.cli import main
+
+
+def test_prepare_says_what_it_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    articles, tickets = write_corpus(tmp_path)
+
+    code = main(
+        ["prepare", "--articles", str(articles), "--tickets", str(tickets), "--out", str(tmp_path)]
+    )
+
+    assert code == 0
+    assert '"examples": 44' in capsys.readouterr().out
+
+
+def test_train_merge_and_export_by_command(
+    base: Path, examples: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train = f"train --base {base} --examples {examples} --out {tmp_path / 'adapter'}"
+    changes = " --epochs 1 --rank 2 --row-tokens 480 --prompt-tokens 300 --compute float32"
+    merge = f"merge --base {base} --adapter {tmp_path / 'adapter'} --out {tmp_path / 'merged'}"
+    export = f"export --model {tmp_path / 'merged'} --out {tmp_path / 'a.gguf'} --quantisation Q8_0"
+
+    codes = [main(step.split()) for step in (train + changes, merge, export)]
+
+    assert codes == [0, 0, 0]
+    assert "Validation loss" in capsys.readouterr().out
+    assert (tmp_path / "a.model_card.json").exists()
+
+
+def test_a_mistake_ends_with_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(
+        ["prepare", "--articles", "none.jsonl", "--tickets", "none.jsonl", "--out", str(tmp_path)]
+    )
+
+    assert code == 1
+    assert capsys.readouterr().err == "none.jsonl cannot be read: No such file or directory.\n"

@@ -1,0 +1,204 @@
+"""The trainer's command line: arguments in, one step run, a sentence out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from backend.domain.errors import ProductError
+
+ABOUT = """\
+Tunes a small language model on a help desk's own answers and makes a file of it that the
+backend serves. The steps, in their order:
+
+  prepare    articles and solved tickets -> examples.jsonl
+  pretrain   a tiny base model from nothing (demo and tests only; else take a base that exists)
+  train      base model + examples -> adapter (QLoRA: 4-bit base, LoRA on all linear layers)
+  merge      base model + adapter -> whole model
+  export     whole model -> quantised GGUF with its model card, compared with the original
+
+Each step writes a folder or a file that the next one reads. `train` can be stopped at any
+moment: the same command goes on where it was."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one step; 0 if it went well, 1 with a sentence on stderr if it did not."""
+    given = _parser().parse_args(arguments)
+    try:
+        answer = given.run(given)
+    except ProductError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(f"{answer}\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m trainer",
+        description=ABOUT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    steps = parser.add_subparsers(required=True, metavar="STEP")
+    for add in (_add_prepare, _add_pretrain, _add_train, _add_merge, _add_export):
+        add(steps)
+    return parser
+
+
+def _add_prepare(steps: Any) -> None:
+    step = steps.add_parser("prepare", help="make examples.jsonl of articles and solved tickets")
+    step.add_argument("--articles", type=Path, required=True, metavar="FILE", help="articles.jsonl")
+    step.add_argument("--tickets", type=Path, required=True, metavar="FILE", help="tickets.jsonl")
+    _add_out(step)
+    step.add_argument("--seed", type=int, default=1, help="draws splits and passages")
+    shares = {
+        "golden": (0.05, "of the tickets, the newest, kept for the last measurement"),
+        "validation": (0.05, "of the other tickets, kept to watch the training"),
+        "passage": (0.6, "of the examples that get sources into their prompt"),
+        "helpful": (0.7, "of these, with a source that has about the answer"),
+    }
+    for name, (share, text) in shares.items():
+        step.add_argument(f"--{name}-share", type=float, default=share, help=f"share {text}")
+    step.add_argument("--passages", type=int, default=3, help="sources at most in one prompt")
+    step.add_argument(
+        "--articles-as", choices=("examples", "passages"), default="examples",
+        help="also train on articles (title asked, section answered), or only quote them",
+    )  # fmt: skip
+    step.set_defaults(run=_prepare)
+
+
+def _add_pretrain(steps: Any) -> None:
+    step = steps.add_parser("pretrain", help="make a tiny Llama from nothing (demo and tests)")
+    _add_examples(step)
+    _add_out(step)
+    _add_loop_changes(step)
+    step.add_argument("--prompt-tokens", type=int, help="budget of its prompts, estimated")
+    step.set_defaults(run=_pretrain)
+
+
+def _add_train(steps: Any) -> None:
+    step = steps.add_parser("train", help="tune a base model on the examples (QLoRA)")
+    step.add_argument("--base", type=Path, required=True, metavar="DIR", help="model folder")
+    _add_examples(step)
+    _add_out(step)
+    step.add_argument("--preset", default="cpu-tiny", help="settings by machine (cpu-tiny)")
+    _add_loop_changes(step)
+    for name, text in (
+        ("rank", "of the LoRA matrices"),
+        ("alpha", "the LoRA's weight is alpha / rank"),
+        ("row-tokens", "longest row; longer examples are left out and counted"),
+        ("prompt-tokens", "budget of a prompt, in the estimate that serving uses"),
+    ):
+        step.add_argument(f"--{name}", type=int, help=text)
+    step.add_argument("--dropout", type=float, help="of the LoRA's input")
+    step.add_argument("--wording-share", type=float, help="share of questions reworded each epoch")
+    step.add_argument("--passage-share", type=float, help="share of examples that keep sources")
+    step.set_defaults(run=_train)
+
+
+def _add_merge(steps: Any) -> None:
+    step = steps.add_parser("merge", help="put the adapter into the base it was trained on")
+    step.add_argument("--base", type=Path, required=True, metavar="DIR", help="model folder")
+    step.add_argument("--adapter", type=Path, required=True, metavar="DIR", help="from `train`")
+    _add_out(step)
+    step.set_defaults(run=_merge)
+
+
+def _add_export(steps: Any) -> None:
+    step = steps.add_parser("export", help="write a quantised GGUF and its model card")
+    step.add_argument("--model", type=Path, required=True, metavar="DIR", help="merged, or a base")
+    step.add_argument("--out", type=Path, required=True, metavar="FILE.gguf", help="what to write")
+    step.add_argument("--quantisation", default="Q4_K_M", help="F16, Q8_0, Q6_K, Q5_K_M, Q4_K_M")
+    step.add_argument("--name", default="", help="the model's name; else that of the file")
+    step.add_argument("--licence", default="", help="of the base and the data, for the card")
+    step.add_argument("--examples", type=Path, metavar="FILE", help="compare on held-out rows")
+    step.set_defaults(run=_export)
+
+
+def _add_out(step: Any) -> None:
+    step.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
+
+
+def _add_examples(step: Any) -> None:
+    step.add_argument("--examples", type=Path, required=True, metavar="FILE", help="from `prepare`")
+
+
+def _add_loop_changes(step: Any) -> None:
+    for name, text in (
+        ("epochs", "times each example is seen"),
+        ("batch-rows", "examples side by side"),
+        ("accumulation", "batches before the weights change"),
+        ("seed", "of order, rewording and first weights"),
+        ("threads", "of the CPU"),
+    ):
+        step.add_argument(f"--{name}", type=int, help=text)
+    step.add_argument("--learning-rate", type=float, help="at its highest")
+    step.add_argument("--checkpoint-minutes", type=float, help="between two checkpoints")
+    step.add_argument("--compute", choices=("float32", "bfloat16"), help="precision of products")
+
+
+def _prepare(given: argparse.Namespace) -> str:
+    from trainer.prepare import Choices, prepare
+
+    choices = Choices(
+        seed=given.seed,
+        golden_share=given.golden_share,
+        validation_share=given.validation_share,
+        passage_share=given.passage_share,
+        helpful_share=given.helpful_share,
+        passages=given.passages,
+        article_examples=given.articles_as == "examples",
+    )
+    card = prepare(articles=given.articles, tickets=given.tickets, out=given.out, choices=choices)
+    return json.dumps(card, indent=2)
+
+
+def _pretrain(given: argparse.Namespace) -> str:
+    from trainer.prepare import read_examples
+    from trainer.pretrain import PretrainSettings, pretrain
+
+    plain = PretrainSettings()
+    changes = _changes(given)
+    budget = changes.pop("prompt_tokens", plain.prompt_tokens)
+    settings = replace(plain, loop=replace(plain.loop, **changes), prompt_tokens=budget)
+    pretrain(read_examples(given.examples), out=given.out, settings=settings)
+    return f"The base model is in {given.out}."
+
+
+def _train(given: argparse.Namespace) -> str:
+    from trainer.settings import preset_named
+    from trainer.train import train
+
+    settings = preset_named(given.preset, **_changes(given))
+    record = train(base=given.base, examples=given.examples, out=given.out, settings=settings)
+    losses = [f"{one['loss']:.3f}" for one in record.history["validation"]]
+    return f"The adapter is in {given.out}. Validation loss: {' -> '.join(losses)}."
+
+
+def _merge(given: argparse.Namespace) -> str:
+    from trainer.merge import merge
+
+    return f"The model is in {merge(base=given.base, adapter=given.adapter, out=given.out)}."
+
+
+def _export(given: argparse.Namespace) -> str:
+    from trainer.export import Export, export
+    from trainer.prepare import read_examples
+
+    rows = read_examples(given.examples) if given.examples else []
+    held_out = tuple(one for one in rows if one.split != "train")[:8]
+    wanted = Export(given.model, given.out, given.quantisation, given.name, given.licence, held_out)
+    return export(wanted).to_json()
+
+
+def _changes(given: argparse.Namespace) -> dict[str, Any]:
+    """What was given of the settings; the rest keeps the preset's value."""
+    other = {"run", "examples", "out", "base", "preset"}
+    return {
+        key: value for key, value in vars(given).items() if key not in other and value is not None
+    }

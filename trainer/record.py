@@ -1,0 +1,59 @@
+"""What a step says about itself, kept as `training.json` beside its weights.
+
+Merge and export read it: so the card of a GGUF can tell how, from what and on what the model
+was trained, without anyone typing it in again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from backend.domain.errors import BadInput
+
+RECORD = "training.json"
+
+
+@dataclass(frozen=True)
+class Record:
+    """How weights were made. `prompt_format` is empty where no prompts of ours were trained."""
+
+    step: str
+    base: str = ""
+    method: str = ""
+    dataset_sha256: str = ""
+    prompt_format: str = ""
+    prompt_tokens: int = 0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    history: Mapping[str, Any] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+def write_record(record: Record, folder: Path) -> None:
+    """Writes the record into the folder of the weights."""
+    text = json.dumps(asdict(record), ensure_ascii=False, indent=1) + "\n"
+    (folder / RECORD).write_text(text, encoding="utf-8")
+
+
+def read_record(folder: Path) -> Record | None:
+    """The record of a folder, or None where weights came from elsewhere."""
+    path = folder / RECORD
+    if not path.exists():
+        return None
+    try:
+        return Record(**json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise BadInput(f"{path} cannot be read: {error}. Run the step again.") from error
+
+
+def fingerprint(*parts: object) -> str:
+    """One hash of settings and texts: equal only if all of them are."""
+    whole = hashlib.sha256()
+    for part in parts:
+        text = part if isinstance(part, str) else json.dumps(part, sort_keys=True)
+        whole.update(hashlib.sha256(text.encode()).digest())
+    return whole.hexdigest()

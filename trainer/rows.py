@@ -1,0 +1,115 @@
+"""Examples become rows of token ids, rows become batches with little padding.
+
+A row is a prompt and an answer; the loss counts the answer and its end token only. Prompt and
+answer are tokenised so that the ids are those the model meets in serving, where the prompt ends
+before the answer is known.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from backend.domain.errors import UnusableModel
+from backend.domain.example import Example, training_messages
+from backend.domain.prompt import Message
+
+IGNORED = -100
+_GROUPED_BATCHES = 16
+
+
+@dataclass(frozen=True)
+class Row:
+    """Token ids; those from `answer_from` on are what the model is to learn."""
+
+    ids: tuple[int, ...]
+    answer_from: int
+
+    @property
+    def targets(self) -> int:
+        """How many tokens the loss counts."""
+        return len(self.ids) - max(self.answer_from, 1)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows side by side, padded at the end: ids and labels of shape (rows, longest row)."""
+
+    ids: torch.Tensor
+    labels: torch.Tensor
+
+
+def row(example: Example, tokenizer: Any, *, budget: int) -> Row:
+    """The prompt as served, the answer and the end-of-turn token.
+
+    Raises UnusableModel if the tokenizer's chat template cannot express that.
+    """
+    messages = training_messages(example, budget=budget)
+    prompt = rendered(messages[:-1], tokenizer)
+    whole = tokenizer.apply_chat_template(messages, tokenize=False)
+    if not whole.startswith(prompt):
+        raise UnusableModel(
+            "The chat template writes a finished turn differently from one that is to be written, "
+            "so prompt and answer cannot be told apart. Use another chat template."
+        )
+    first = _ids(prompt, tokenizer)
+    ids = _ids(whole, tokenizer)
+    if ids[: len(first)] != first:
+        ids = first + _ids(whole[len(prompt) :], tokenizer)
+    return Row(tuple(_to_end_of_turn(ids, len(first), tokenizer)), len(first))
+
+
+def rendered(messages: Sequence[Message], tokenizer: Any) -> str:
+    """The text of a prompt, up to where the answer begins."""
+    text: str = tokenizer.apply_chat_template(
+        list(messages), tokenize=False, add_generation_prompt=True
+    )
+    return text
+
+
+def _ids(text: str, tokenizer: Any) -> list[int]:
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _to_end_of_turn(ids: list[int], start: int, tokenizer: Any) -> list[int]:
+    """The ids without what the template writes after the end of the turn, such as a line break."""
+    end = tokenizer.eos_token_id
+    if end not in ids[start:]:
+        raise UnusableModel(
+            f"The chat template does not end an answer with {tokenizer.eos_token!r}, so the model "
+            "would never learn to stop. Set eos_token to the token that ends a turn."
+        )
+    return ids[: start + ids[start:].index(end) + 1]
+
+
+def batches(rows: Sequence[Row], *, size: int, chance: random.Random) -> list[list[Row]]:
+    """All rows in shuffled batches; rows of one batch have about the same length.
+
+    Rows are shuffled, then sorted within stretches of some batches: padding shrinks and the
+    order still differs from epoch to epoch.
+    """
+    shuffled = list(rows)
+    chance.shuffle(shuffled)
+    stretch = size * _GROUPED_BATCHES
+    made = []
+    for start in range(0, len(shuffled), stretch):
+        near = sorted(shuffled[start : start + stretch], key=lambda one: len(one.ids))
+        made += [near[place : place + size] for place in range(0, len(near), size)]
+    chance.shuffle(made)
+    return made
+
+
+def batch(rows: Sequence[Row], *, padding: int = 0) -> Batch:
+    """The rows as tensors. What pads stands at the end, where no token can attend to it."""
+    longest = max(len(one.ids) for one in rows)
+    ids = torch.full((len(rows), longest), padding, dtype=torch.long)
+    labels = torch.full((len(rows), longest), IGNORED, dtype=torch.long)
+    for place, one in enumerate(rows):
+        values = torch.tensor(one.ids, dtype=torch.long)
+        ids[place, : len(values)] = values
+        labels[place, one.answer_from : len(values)] = values[one.answer_from :]
+    return Batch(ids, labels)

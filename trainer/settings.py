@@ -1,0 +1,116 @@
+"""How a model is trained: frozen values, with presets by the machine they fit.
+
+A preset is a whole; the command line changes single fields of it with `replace`. The settings
+are saved beside every artefact, so that a merge or an export knows how the adapter was made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+from backend.domain.errors import BadSettings
+
+Precision = Literal["float32", "bfloat16", "float16"]
+
+
+def _at_least_one(settings: object, *names: str) -> None:
+    for name in names:
+        if getattr(settings, name) < 1:
+            raise BadSettings(f"{name} must be at least 1, not {getattr(settings, name)}.")
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """How weights are optimised, whichever weights these are."""
+
+    epochs: int = 4
+    batch_rows: int = 8
+    accumulation: int = 1
+    learning_rate: float = 1e-3
+    warmup_share: float = 0.05
+    weight_decay: float = 0.01
+    largest_gradient: float = 1.0
+    compute: Precision = "bfloat16"
+    checkpoint_minutes: float = 15.0
+    seed: int = 1
+    threads: int = 0
+    """CPU threads; 0 leaves the choice to torch."""
+
+    def __post_init__(self) -> None:
+        _at_least_one(self, "epochs", "batch_rows", "accumulation")
+        if not 0 <= self.warmup_share < 1 or self.learning_rate <= 0:
+            raise BadSettings(
+                "The learning rate must be above 0 and the warm-up share from 0 to below 1; "
+                f"they are {self.learning_rate} and {self.warmup_share}."
+            )
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """One QLoRA training. Token counts are the model's own, `prompt_tokens` is an estimate.
+
+    `prompt_tokens` is the budget for `backend.domain.prompt.render`, which counts with
+    `estimate_tokens`: the same estimate as in serving, where there is no tokenizer at hand.
+    """
+
+    preset: str
+    loop: LoopSettings = field(default_factory=LoopSettings)
+    rank: int = 16
+    alpha: int = 32
+    dropout: float = 0.0
+    row_tokens: int = 1024
+    prompt_tokens: int = 700
+    weights: Precision = "float32"
+    """What the base is read as before it is packed into NF4, and what stays unpacked is kept as."""
+    activation_checkpointing: bool = False
+    wording_share: float = 0.0
+    """Share of the questions that are reworded anew in every epoch; see `trainer.wordings`."""
+    passage_share: float = 1.0
+    """Share of the examples with passages that keep them, drawn anew in every epoch."""
+
+    def __post_init__(self) -> None:
+        _at_least_one(self, "rank", "alpha", "row_tokens", "prompt_tokens")
+        for name in ("dropout", "wording_share", "passage_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise BadSettings(f"{name} is a share from 0 to 1, not {getattr(self, name)}.")
+
+    def to_row(self) -> dict[str, Any]:
+        """The settings as plain values for JSON."""
+        return asdict(self)
+
+    @staticmethod
+    def from_row(row: dict[str, Any]) -> TrainingSettings:
+        """The settings in such plain values. Raises BadSettings for unknown fields."""
+        try:
+            return TrainingSettings(**{**row, "loop": LoopSettings(**row["loop"])})
+        except (KeyError, TypeError) as error:
+            raise BadSettings(f"These are no settings of a training: {error}.") from error
+
+
+PRESETS = {
+    "cpu-tiny": TrainingSettings(
+        preset="cpu-tiny",
+        loop=LoopSettings(epochs=4, batch_rows=8, learning_rate=2e-3),
+        rank=64,
+        alpha=64,
+        row_tokens=1024,
+        prompt_tokens=512,
+    ),
+}
+
+
+def preset_named(name: str, **changes: Any) -> TrainingSettings:
+    """The preset with this name, with some fields of it or of its loop changed.
+
+    Raises BadSettings for a preset or a field that does not exist.
+    """
+    if name not in PRESETS:
+        raise BadSettings(f"There is no preset {name!r}; there is {', '.join(sorted(PRESETS))}.")
+    preset = PRESETS[name]
+    in_loop = {key: value for key, value in changes.items() if hasattr(preset.loop, key)}
+    rest = {key: value for key, value in changes.items() if key not in in_loop}
+    try:
+        return replace(preset, loop=replace(preset.loop, **in_loop), **rest)
+    except TypeError as error:
+        raise BadSettings(f"No such setting: {error}.") from error
