@@ -73,6 +73,7 @@ def _build(version: str, *, work: Path, folder: Path, python: Path, log: Path) -
     pip = (str(python), *PIP)
     environment = {
         "CMAKE_ARGS": OPTIONS,
+        "PATH": f"{work / 'tools' / 'bin'}:{os.environ['PATH']}",
         "PYTHONPATH": str(work / "tools"),
         "PYTHONUNBUFFERED": "1",
     }
