@@ -83,7 +83,7 @@ def _started(
     command: Sequence[str], environment: Mapping[str, str] | None
 ) -> Iterator[subprocess.Popen[str]]:
     """A process in a group of its own, ended with all its children if we are stopped."""
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -93,13 +93,13 @@ def _started(
         env={**os.environ, **(environment or {})},
         start_new_session=True,
         close_fds=False,
-    )
-    try:
-        yield process
-        process.wait()
-    finally:
-        if process.returncode is None:
-            _end(process)
+    ) as process:
+        try:
+            yield process
+            process.wait()
+        finally:
+            if process.returncode is None:
+                _end(process)
 
 
 def _end(process: subprocess.Popen[str]) -> None:
