@@ -34,11 +34,12 @@ def rarity(found: int, total: int) -> float:
     return math.log1p((total - found + 0.5) / (found + 0.5)) / math.log1p(2 * total + 1)
 
 
-def term_weights(text: Counts, title: Iterable[str] = ()) -> dict[str, float]:
-    """What each term weighs by its place and number alone; words of a title count more."""
-    weights = {term: round(1 + math.log(count), 2) for term, count in text.items()}
-    for term in title:
-        weights[term] = weights.get(term, 0.0) + _TITLE_WEIGHT
+def term_weights(title: Counts, *fields: Counts) -> dict[str, float]:
+    """What each term weighs by its places alone; in a title it counts twice, however often."""
+    weights = dict.fromkeys(title, _TITLE_WEIGHT)
+    for field in fields:
+        for term, count in field.items():
+            weights[term] = round(weights.get(term, 0.0) + 1 + math.log(count), 2)
     return weights
 
 

@@ -15,6 +15,7 @@ from backend.store.database import transaction
 from backend.store.terms import count_terms, recount_terms
 
 BATCH = 500
+_SEARCHED = ("title", "asked", "text")
 Source = Article | SolvedTicket
 Progress = Callable[[int], None]
 
@@ -53,7 +54,7 @@ def put_articles(
 def put_solved_tickets(
     tickets: Iterable[SolvedTicket], *, db: Database, progress: Progress = _unheard
 ) -> Stored:
-    """Save solved tickets by their ids; each is found by what was asked and gives its answer."""
+    """Save solved tickets by their ids; each is found by question and answer."""
     return _put(list(tickets), "solved_tickets", db, progress)
 
 
@@ -115,34 +116,34 @@ def _row(source: Source) -> dict[str, Any]:
 
 def _replace_passages(sources: Sequence[Source], db: Database) -> None:
     rows = [row for source in sources for row in _passage_rows(source)]
-    counts = count_terms([row[column] for row in rows for column in ("title", "searched")])
-    for row, title, words in zip(rows, counts[::2], counts[1::2], strict=True):
-        row["weights"] = json.dumps(term_weights(words, title))
+    counts = iter(count_terms([row[column] for row in rows for column in _SEARCHED]))
+    for row, *fields in zip(rows, counts, counts, counts, strict=True):
+        row["weights"] = json.dumps(term_weights(*fields))
     db.conn.executemany(
         "DELETE FROM passages WHERE kind = ? AND source_id = ?",
         {(row["kind"], row["source_id"]) for row in rows},
     )
     db.conn.executemany(
-        """INSERT INTO passages (key, kind, source_id, title, searched, text, url, weights)
-           VALUES (:key, :kind, :source_id, :title, :searched, :text, :url, :weights)""",
+        """INSERT INTO passages (key, kind, source_id, title, asked, text, url, weights)
+           VALUES (:key, :kind, :source_id, :title, :asked, :text, :url, :weights)""",
         rows,
     )
 
 
 def _passage_rows(source: Source) -> list[dict[str, Any]]:
     if isinstance(source, SolvedTicket):
-        cut = [(solved_passage(source), source.asked)]
+        asked, passages = source.asked, [solved_passage(source)]
     else:
-        cut = [(passage, passage.text) for passage in article_passages(source)]
+        asked, passages = "", article_passages(source)
     return [
         {
             "key": passage.key,
             "kind": passage.kind,
             "source_id": source.id,
             "title": passage.title,
-            "searched": searched,
+            "asked": asked,
             "text": passage.text,
             "url": passage.url,
         }
-        for passage, searched in cut
+        for passage in passages
     ]

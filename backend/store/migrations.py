@@ -155,12 +155,12 @@ def m004_knowledge(db: Database) -> None:
         CREATE TABLE passages (
             id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE,
             kind TEXT NOT NULL CHECK (kind IN ('article', 'solved')), source_id TEXT NOT NULL,
-            title TEXT NOT NULL, searched TEXT NOT NULL, text TEXT NOT NULL, url TEXT NOT NULL,
+            title TEXT NOT NULL, asked TEXT NOT NULL, text TEXT NOT NULL, url TEXT NOT NULL,
             weights TEXT NOT NULL
         ) STRICT""")
     db.execute("CREATE INDEX passages_source ON passages(kind, source_id)")
     db.table("passages").enable_fts(
-        ["title", "searched", "kind"],
+        ["title", "asked", "text", "kind"],
         create_triggers=True,
         tokenize="porter unicode61 remove_diacritics 2",
     )
