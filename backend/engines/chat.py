@@ -50,8 +50,8 @@ class ChatEngine:
             async with stream:
                 async for chunk in stream:
                     usage = chunk.usage or usage
-                    for choice in chunk.choices:
-                        if choice.delta.content:
+                    for choice in chunk.choices or ():
+                        if choice.delta and choice.delta.content:
                             yield Text(choice.delta.content)
                         finish = choice.finish_reason or finish
             if not finish:
@@ -98,6 +98,10 @@ class ChatEngine:
             raise EngineUnreachable(f"{self._where} cannot be reached.") from error
         except openai.APIError as error:
             raise EngineError(f"{self._where}: {_short(error.message)}") from error
+        except (ValueError, TypeError, AttributeError) as error:  # no JSON, or another shape
+            raise EngineError(
+                f"{self._where} sent something that is no chat completion. Check its base URL."
+            ) from error
 
 
 def _end(finish: str, usage: CompletionUsage | None) -> End:
@@ -121,15 +125,26 @@ def _status_error(error: openai.APIStatusError, where: str) -> ProductError:
         return EngineBusy(f"{where} has no room now: {said}")
     if error.status_code >= 500:
         return EngineUnreachable(f"{where} failed ({error.status_code}): {said}")
-    if body.get("code") == "context_length_exceeded" or body.get("type") == (
-        "exceed_context_size_error"
-    ):
+    if _is_too_long(body):
         return PromptTooLong(
             f"{where}: {said}",
-            prompt_tokens=int(body.get("n_prompt_tokens") or 0),
-            context_tokens=int(body.get("n_ctx") or 0),
+            prompt_tokens=_count(body.get("n_prompt_tokens")),
+            context_tokens=_count(body.get("n_ctx")),
         )
     return EngineRefused(f"{where} refused the request ({error.status_code}): {said}")
+
+
+def _is_too_long(body: Mapping[str, Any]) -> bool:
+    """By OpenAI's code, by llama-server's type; vLLM has neither and only says so."""
+    return (
+        body.get("code") == "context_length_exceeded"
+        or body.get("type") == "exceed_context_size_error"
+        or "maximum context length" in str(body.get("message"))
+    )
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
 
 
 def _short(text: str) -> str:
