@@ -56,6 +56,8 @@ class RunnerChild:
         """Starts it, notices its port, its health or its end. Takes a moment, never waits."""
         if self._state == "failed":
             return
+        if self._state == "draining":  # wanted again before it was empty
+            self._state = "ready"
         if (code := self._child.ended()) is not None:
             self._end_noticed(code)
             return

@@ -156,6 +156,8 @@ class Supervisor:
             model = model_named(promotion.model, db=self._db)
             state, problem = "ready", ""
             if model.kind == "gguf":
+                if model.name not in self._runners:  # asked for since this round began
+                    continue
                 row = self._runners[model.name].row
                 state, problem = row.state, row.problem
             if state == "ready":
