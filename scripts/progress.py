@@ -57,7 +57,7 @@ def run(
 ) -> None:
     """Run a command under a title; `watch` turns each line of its output into a short note.
 
-    Raises SetUpFailedError if the command is missing or fails.
+    Raises SetUpFailedError if the command fails.
     """
     started = time.monotonic()
     display = _Display(title)
