@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from backend.domain.errors import BadInput
 from backend.domain.prompt import Message, Passage, render
@@ -26,8 +26,11 @@ class Example:
 
     def __post_init__(self) -> None:
         for name in ("question", "answer", "source"):
-            if not getattr(self, name).strip():
+            value = getattr(self, name)
+            if not isinstance(value, str) or not value.strip():
                 raise BadInput(f"An example needs a {name}; this one ({self.source}) has none.")
+        if self.split not in get_args(Split):
+            raise BadInput(f"{self.split!r} is no split; there are {', '.join(get_args(Split))}.")
 
     def to_json(self) -> str:
         """The row as one line of JSON, keys in a fixed order."""
@@ -37,7 +40,7 @@ class Example:
     def from_json(line: str) -> Example:
         """The example in a line of `examples.jsonl`. Raises BadInput for anything else."""
         try:
-            row = json.loads(line)
+            row = dict(json.loads(line))
             row["passages"] = tuple(Passage(**passage) for passage in row.get("passages", ()))
             return Example(**row)
         except (ValueError, TypeError) as error:

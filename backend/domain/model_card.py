@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from backend.domain import prompt
@@ -34,12 +34,23 @@ class ModelCard:
     prompt_tokens: int = 0
     metrics: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            value = getattr(self, one.name)
+            kind = {"str": str, "int": int}.get(str(one.type), Mapping)
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise UnusableModel(
+                    f"The model card says {one.name} is {value!r}. Export the model again."
+                )
+        if not self.name.strip():
+            raise UnusableModel("The model card gives no name. Export the model again.")
+
     def to_json(self) -> str:
         """The card as indented JSON."""
         return json.dumps(asdict(self), ensure_ascii=False, indent=2) + "\n"
 
     @staticmethod
-    def from_json(text: str) -> ModelCard:
+    def from_json(text: str | bytes) -> ModelCard:
         """The card in a JSON text. Raises UnusableModel for anything else."""
         try:
             return ModelCard(**json.loads(text))

@@ -137,5 +137,6 @@ def rubric_named(name: str, version: int | None = None) -> Rubric:
     ]
     if not found:
         names = ", ".join(f"{rubric.name} v{rubric.version}" for rubric in RUBRICS)
-        raise UnknownRubric(f"There is no rubric {name!r} v{version or 'any'}; there is {names}.")
+        wanted = f"{name!r}" if version is None else f"{name!r} v{version}"
+        raise UnknownRubric(f"There is no rubric {wanted}; there is {names}.")
     return max(found, key=lambda rubric: rubric.version)

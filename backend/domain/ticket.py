@@ -6,7 +6,7 @@ import hashlib
 import unicodedata
 from dataclasses import dataclass
 
-from backend.domain.errors import EmptyTicket, TooLarge
+from backend.domain.errors import BadInput, EmptyTicket, TooLarge
 
 MAX_TICKET_BYTES = 256_000
 
@@ -15,7 +15,8 @@ MAX_TICKET_BYTES = 256_000
 class Ticket:
     """What the customer wrote. `external_id` is the help desk's own id, if it has one.
 
-    Raises EmptyTicket without a single letter or digit, TooLarge over 256 kB of text.
+    Raises EmptyTicket without a single letter or digit, TooLarge over 256 kB of text, BadInput for
+    text that is no Unicode (a half of a surrogate pair, as broken JSON can hold).
     """
 
     text: str
@@ -27,9 +28,17 @@ class Ticket:
     def __post_init__(self) -> None:
         if not any(character.isalnum() for character in self.subject + self.text):
             raise EmptyTicket(
-                "The ticket has no text. Open a ticket with a question in it, or paste the question."
+                "The ticket has no text. "
+                "Open a ticket with a question in it, or paste the question."
             )
-        size = len(self.subject.encode()) + len(self.text.encode())
+        try:
+            size = len(self.subject.encode()) + len(self.text.encode())
+            (self.external_id + self.language + self.contact).encode()
+        except UnicodeEncodeError as error:
+            raise BadInput(
+                f"The ticket holds {error.object[error.start]!r}, half of a character. "
+                "Send it as UTF-8."
+            ) from error
         if size > MAX_TICKET_BYTES:
             raise TooLarge(
                 f"The ticket has {size:,} bytes; {MAX_TICKET_BYTES:,} are accepted. "

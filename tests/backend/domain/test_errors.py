@@ -1,0 +1,47 @@
+"""The errors: the tree in the docstring is the tree in the code."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import pytest
+
+from backend.domain import errors
+
+KINDS = [
+    kind
+    for _, kind in inspect.getmembers(errors, inspect.isclass)
+    if kind.__module__ == errors.__name__
+]
+
+
+def _drawn() -> dict[str, str]:
+    """Each error of the docstring's tree, and the one above it."""
+    parents: dict[str, str] = {}
+    above: list[str] = []
+    for line in (errors.__doc__ or "").splitlines():
+        found = re.match(r"    ([│├└─ ]*)([A-Z]\w+)", line)
+        if found:
+            depth = len(found.group(1)) // 4
+            above[depth:] = [found.group(2)]
+            parents[above[-1]] = above[depth - 1] if depth else "Exception"
+    return parents
+
+
+def test_the_tree_in_the_docstring_is_the_tree_in_the_code() -> None:
+    assert _drawn() == {kind.__name__: kind.__bases__[0].__name__ for kind in KINDS}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_every_error_is_the_products_and_says_its_sentence(kind: type[Exception]) -> None:
+    assert issubclass(kind, errors.ProductError)
+    assert str(kind("What is so. What to do.")) == "What is so. What to do."
+
+
+def test_what_is_worth_another_try_passes_by_itself() -> None:
+    assert set(errors.WORTH_ANOTHER_TRY) == {
+        errors.EngineUnreachable,
+        errors.EngineTimeout,
+        errors.EngineBusy,
+    }
