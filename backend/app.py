@@ -10,7 +10,7 @@ from gunicorn.app.base import BaseApplication
 
 from backend.domain.ticket import MAX_TICKET_BYTES
 from backend.log import start_log
-from backend.processes import die_with_parent
+from backend.processes import die_with_parent, end_with
 from backend.settings import Settings, read_settings
 from backend.store.database import open_database
 from backend.web import auth, context, demo, errors, health, models, openapi, reports, suggestions
@@ -68,7 +68,7 @@ def serve(settings: Settings, *, descriptor: int) -> None:
         "graceful_timeout": GRACE_SECONDS,
         "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,  # noqa: S108, PTH112
         "loglevel": "warning",
-        "post_fork": lambda arbiter, worker: die_with_parent(),
+        "post_fork": lambda arbiter, worker: end_with(arbiter.pid),
     }
     WebServer(create_app(settings), options).run()
 

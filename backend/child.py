@@ -10,9 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from backend.processes import PARENT_VARIABLE
+
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 30.0
 CALM_SECONDS = 60.0
+
+
+def pause_seconds(failures: int) -> float:
+    """The wait before a child that failed this often in a row is started again."""
+    return min(FIRST_PAUSE_SECONDS * 2.0 ** min(failures, 16), LONGEST_PAUSE_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE if self._command.reads_output else subprocess.DEVNULL,
                 stderr=errors,
-                env={**os.environ, **self._command.environment},
+                env={**os.environ, **self._command.environment, PARENT_VARIABLE: str(os.getpid())},
                 pass_fds=self._command.pass_fds,
                 start_new_session=True,
             )
@@ -76,9 +83,8 @@ class Child:
         self._close()
         if time.monotonic() - self._started > CALM_SECONDS:
             self._failures = 0
-        pause = min(FIRST_PAUSE_SECONDS * 2**self._failures, LONGEST_PAUSE_SECONDS)
+        self._not_before = time.monotonic() + pause_seconds(self._failures)
         self._failures += 1
-        self._not_before = time.monotonic() + pause
         return code
 
     def ask_to_end(self) -> None:

@@ -1,4 +1,7 @@
-"""Small facts about processes that several of ours need."""
+"""A child process ends when its parent does: the one thing all our processes share.
+
+Imports nothing of the backend, so that the runner may use it too.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,25 @@ import os
 import signal
 import sys
 
-_PR_SET_PDEATHSIG = 1
+PARENT_VARIABLE = "SUGGEST_ANSWER_PARENT_PID"
+_SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 def die_with_parent() -> None:
-    """Asks Linux to end this process when its parent ends, however that came about.
+    """Asks Linux to kill this process when its parent ends, however that comes about.
 
-    Elsewhere nothing happens, and an orphan has to be ended by hand.
+    The parent says who it is in the environment: if it has ended already, so does this process.
+    Without that variable (a runner started by hand), or on another system, nothing happens.
     """
-    if not sys.platform.startswith("linux"):
+    named = os.environ.pop(PARENT_VARIABLE, "")
+    if not named or not sys.platform.startswith("linux"):
         return
-    parent = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:  # it ended before the call
-        raise SystemExit(1)
+    ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, int(signal.SIGKILL))
+    if os.getppid() != int(named):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def end_with(parent: int) -> None:
+    """The same for a forked process, which knows its parent."""
+    os.environ[PARENT_VARIABLE] = str(parent)
+    die_with_parent()

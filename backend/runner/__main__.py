@@ -13,10 +13,10 @@ from typing import NoReturn
 import uvicorn
 
 from backend.domain.errors import BadSettings, ProductError, UnusableModel
+from backend.processes import die_with_parent
 from backend.runner.app import Runner, create_app
 from backend.runner.log import log, route_library_logs
 from backend.runner.model import route_native_log
-from backend.runner.process import die_with_parent
 from backend.runner.settings import KEY_VARIABLE, RunnerSettings, read_settings
 
 SWITCH_SECONDS = 0.0005  # the engine must not wait 5 ms for the interpreter after each step

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -101,7 +102,7 @@ def _number(name: str, default: float) -> float:
     try:
         number = float(given)
     except ValueError:
-        number = -1.0
+        number = math.nan
     if not -1 <= number <= 1e12:
         raise BadInput(f"{name} is {given!r}; give a number, 0 or more.")
     return number

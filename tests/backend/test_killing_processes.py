@@ -29,7 +29,7 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 @pytest.mark.parametrize("module", ["backend.app", "backend.worker", "backend.runner"])
 def test_nothing_is_lost_or_doubled(busy: Product, module: str) -> None:
     asked = [
-        busy.suggest(f"My password is lost, case {number} of {module}")["id"]
+        busy.suggest(f"I forgot my password and cannot log in any more. ({module} {number})")["id"]
         for number in range(IN_FLIGHT)
     ]
     busy.wait_until(lambda: _writing(busy) > 0)
@@ -51,7 +51,7 @@ def test_nothing_is_lost_or_doubled(busy: Product, module: str) -> None:
 
 
 def test_every_process_is_killed_at_once_and_the_work_goes_on(busy: Product) -> None:
-    asked = [busy.suggest(f"Everything broke, case {number}")["id"] for number in range(4)]
+    asked = [busy.suggest(f"I forgot my password and cannot log in any more. ({number})")["id"] for number in range(4)]
     busy.wait_until(lambda: _writing(busy) > 0)
 
     for module in ("backend.app", "backend.worker", "backend.runner"):
