@@ -5,7 +5,7 @@ import { make } from '/extension/shared/dom.js'
 /**
  * @typedef {Record<string, string | number | null>} Row
  * @typedef {{columns: string[], rows: Row[], note: string}} Report
- * @typedef {{name: 'counts' | 'shares' | 'means', title: string,
+ * @typedef {{name: 'counts' | 'shares' | 'means', title: string, digits: number,
  *   parts: (row: Row, columns: string[]) => [number, string][]}} Table
  */
 
@@ -19,6 +19,7 @@ const TABLES = [
   {
     name: 'means',
     title: 'Weighted mean by model, from 1 to 5',
+    digits: 2,
     parts: (row, columns) =>
       columns
         .slice(1, columns.indexOf('total'))
@@ -27,6 +28,7 @@ const TABLES = [
   {
     name: 'shares',
     title: 'Negative and positive',
+    digits: 1,
     parts: (row) => [
       [number(row, 'negative %') / 100, 'bad'],
       [number(row, 'positive %') / 100, 'good'],
@@ -35,6 +37,7 @@ const TABLES = [
   {
     name: 'counts',
     title: 'How often each score was given',
+    digits: 0,
     parts: (row) => SCORES.map((score) => [number(row, score) / (number(row, 'n') || 1), `step-${score}`]),
   },
 ]
@@ -84,20 +87,20 @@ async function load(name) {
  * @param {Table} table
  * @param {Report} report
  */
-function section({ name, title, parts }, report) {
+function section({ name, title, digits, parts }, report) {
   const columns = report.columns.filter((column) => !column.startsWith('n '))
-  const head = columns.map((column) => make('th', { scope: 'col' }, column))
+  const head = columns.map((column) => make('th', { scope: 'col', class: column === 'criterion' && 'text' }, column))
   const body = report.rows.map((row, index) => {
     const isSameModel = row['model'] === report.rows[index - 1]?.['model']
-    const cells = columns.map((column) => cell(row, column))
+    const cells = columns.map((column) => cell(row, column, digits))
     const drawn = bar(parts(row, report.columns))
     return make('tr', { class: isSameModel && 'same' }, ...cells, make('td', { class: 'bar-cell' }, drawn))
   })
   const csv = make('a', { href: `/api/v1/reports/${name}?rubric=quality&format=csv`, download: `${name}.csv` }, 'CSV')
   return make(
-    'section',
-    { class: 'report', 'data-report': name, 'aria-labelledby': `report-${name}` },
-    make('header', {}, make('h2', { id: `report-${name}` }, title), csv),
+    'div',
+    { class: 'report', 'data-report': name },
+    make('div', { class: 'report-head' }, make('h2', {}, title), csv),
     make('p', {}, report.note),
     make(
       'div',
@@ -112,18 +115,16 @@ function section({ name, title, parts }, report) {
  *
  * @param {Row} row
  * @param {string} column
+ * @param {number} digits
  */
-function cell(row, column) {
-  if (column === 'model') return make('th', { scope: 'row' }, shown(row[column]))
+function cell(row, column, digits) {
+  const value = row[column] ?? '–'
+  if (column === 'model') return make('th', { scope: 'row' }, String(value))
+  const isCount = column === 'n' || column === 'ratings'
+  const shown = typeof value === 'number' && !isCount ? value.toFixed(digits) : String(value)
   const behind = row[`n ${column}`]
-  const count = behind === undefined ? [] : [make('small', {}, `n ${shown(behind)}`)]
-  return make('td', { class: column === 'total' && 'total' }, shown(row[column]), ...count)
-}
-
-/** @param {string | number | null | undefined} value */
-function shown(value) {
-  if (value === null || value === undefined) return '–'
-  return typeof value === 'number' && !Number.isInteger(value) ? value.toFixed(2) : String(value)
+  const count = behind === undefined ? [] : [make('small', {}, `n ${behind ?? 0}`)]
+  return make('td', { class: typeof value === 'string' ? 'text' : column === 'total' && 'total' }, shown, ...count)
 }
 
 /**

@@ -57,6 +57,9 @@ async function onPage(name, options, act) {
     await picture(page, name)
     assert.deepEqual(await axeFindings(page), [])
     assert.deepEqual(trouble, [])
+  } catch (error) {
+    await picture(page, `${name}_failed`)
+    throw error
   } finally {
     await close()
   }

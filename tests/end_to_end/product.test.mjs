@@ -34,6 +34,9 @@ async function onPage(name, options, act) {
     await picture(page, `product_${name}`)
     assert.deepEqual(await axeFindings(page), [])
     assert.deepEqual(trouble, [])
+  } catch (error) {
+    await picture(page, `product_${name}_failed`)
+    throw error
   } finally {
     await close()
   }
@@ -75,7 +78,7 @@ test('a click brings three replies that grow, with sources, and one is put in th
 
     const { first, lengths } = await page.evaluate(() => /** @type {any} */ (window).growth)
     t.diagnostic(`from click to first painted word: ${Math.round(first)} ms; lengths seen: ${lengths}`)
-    assert.ok(lengths > 3)
+    assert.ok(lengths > 1, 'all came at once')
     assert.ok((await page.locator('.sa-chip').count()) >= 3)
     const [text = ''] = await shownTexts(page)
     await card(page, 'A').getByRole('button', { name: 'Insert reply A' }).click()
@@ -175,7 +178,7 @@ test('a hostile ticket stays text and reaches no other machine', () =>
 
     await open(page, 1)
     await main(page).click()
-    await page.getByText('There is nothing to answer yet').waitFor()
+    await page.locator('.sa-message[data-kind=empty]').waitFor()
   }))
 
 test('at 300 pixels, in the dark, in Ukrainian', () =>
