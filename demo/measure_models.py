@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -19,14 +20,17 @@ from pathlib import Path
 from typing import Any
 
 import llama_cpp
+from sqlite_utils import Database
 
 from backend.domain.article import SolvedTicket
 from backend.domain.model_card import ModelCard
 from backend.domain.prompt import Passage, render
 from backend.domain.ticket import Ticket
+from backend.settings import Settings
+from backend.store.database import open_database
+from backend.store.knowledge import put_articles, put_solved_tickets
+from backend.store.search import find_passages, passages_for
 from trainer.corpus import read_articles, read_rows, read_tickets
-from trainer.passages import Shelf, nearest
-from trainer.prepare import article_shelf, ticket_shelf
 from trainer.quantise import quiet
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -39,15 +43,19 @@ class Desk:
     """The open tickets, what search finds in, and the answers that replies are compared with."""
 
     open_tickets: tuple[dict[str, Any], ...]
-    shelves: tuple[Shelf, Shelf]
+    db: Database
     solved: tuple[SolvedTicket, ...]
 
     def found(self, question: str) -> list[Passage]:
-        """The two best solved tickets and the best passage of an article, as in serving."""
-        solved, articles = self.shelves
-        first, *others = [*nearest(question, solved), None]
-        passages = [first, *nearest(question, articles, limit=1), *others]
-        return [passage for passage in passages if passage]
+        """What the product would put into the prompt."""
+        settings = Settings()
+        return passages_for(
+            question,
+            db=self.db,
+            articles=settings.suggest.articles,
+            solved=settings.suggest.solved,
+            threshold=settings.search.article_threshold,
+        )
 
 
 @dataclass(frozen=True)
@@ -69,29 +77,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--replies", action="store_true", help="print what was written, too")
     given = parser.parse_args(arguments)
     quiet()
-    desk = read_desk()
+    with tempfile.TemporaryDirectory() as folder:
+        measure_all(given.models, read_desk(Path(folder)), with_replies=given.replies)
+    return 0
+
+
+def measure_all(models: Sequence[Path], desk: Desk, *, with_replies: bool) -> None:
+    """Prints one line for each model and way, and each reply if wanted."""
     _say(
         {"nearest solved ticket": round(nearest_share(desk), 3), "tickets": len(desk.open_tickets)}
     )
-    for model in given.models:
+    for model in models:
         for passages in ("without", "with"):
             replies = measure(model, desk, passages=passages)
             _say(summary(model, passages, replies))
             for ticket, reply in zip(
-                desk.open_tickets, replies if given.replies else (), strict=False
+                desk.open_tickets, replies if with_replies else (), strict=False
             ):
                 _say({"topic": ticket["topic"], "right": reply.right, "text": reply.text})
-    return 0
 
 
-def read_desk() -> Desk:
-    """The demo's help desk."""
+def read_desk(folder: Path) -> Desk:
+    """The demo's help desk, with a database of its own in `folder`."""
     dropped: Counter[str] = Counter()
     solved = read_tickets(CORPUS / "solved_tickets.jsonl", dropped)
     articles = read_articles(CORPUS / "articles.jsonl", dropped)
+    db = open_database(folder / "demo.db")
+    put_articles(articles, db=db)
+    put_solved_tickets(solved, db=db)
     return Desk(
         open_tickets=tuple(read_rows(CORPUS / "open_tickets.jsonl")),
-        shelves=(ticket_shelf(solved), article_shelf(articles)),
+        db=db,
         solved=tuple(solved),
     )
 
@@ -124,7 +140,7 @@ def nearest_share(desk: Desk) -> float:
     topics = {f"solved:{ticket.id}": ticket.topic for ticket in desk.solved}
     right = 0
     for ticket in desk.open_tickets:
-        found = nearest(_question(ticket), desk.shelves[0], limit=1)
+        found = find_passages(_question(ticket), db=desk.db, kind="solved", limit=1)
         right += bool(found) and topics[found[0].key] == ticket["topic"]
     return right / len(desk.open_tickets)
 

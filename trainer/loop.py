@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy
-from tqdm import tqdm
+from tqdm import tqdm  # type: ignore[import-untyped,unused-ignore]
 
 from backend.domain.errors import BadSettings
 from trainer.rows import IGNORED, Batch, Row, batch, batches

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 from bitsandbytes.functional import dequantize_4bit, quantize_4bit
-from tqdm import tqdm
+from tqdm import tqdm  # type: ignore[import-untyped,unused-ignore]
 
 from backend.domain.errors import UnusableModel
 from trainer.quantised import BLOCK, packed_layers

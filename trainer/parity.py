@@ -53,7 +53,8 @@ def parity(model: Path, gguf: Path, texts: Sequence[str]) -> Parity:
     """Runs the texts through both. Raises UnusableModel if they do not even tokenise alike."""
     quiet()
     tokenizer = AutoTokenizer.from_pretrained(model)
-    reference = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32).eval()
+    reference = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
+    reference.eval()  # type: ignore[no-untyped-call,unused-ignore]
     ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
     longest = max(len(one) for one in ids) + GREEDY_TOKENS
     other = llama_cpp.Llama(

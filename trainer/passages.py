@@ -1,19 +1,25 @@
-"""Finds the passages that stand in a training prompt, as search finds them in serving.
+"""Finds the passages that stand in a training prompt, ranked as in serving.
 
-Rows share words with a question; a rare word counts more than a common one (inverse document
-frequency), and a long passage counts a little less. Serving searches with the database's full
-text index; the two need not agree on every passage, only be right equally often.
+Serving has a full text index that shortens the list first and knows more word endings; the two
+need not find the same passage for every question, only be right about equally often.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from backend.domain.prompt import Passage
+from backend.domain.similarity import (
+    Vector,
+    asked_vector,
+    passage_vector,
+    rarity,
+    similarity,
+    term_weights,
+)
 
 _WORD = re.compile(r"\w+")
 _STEM = 6  # Ukrainian endings differ by case; the first letters of a word do not
@@ -22,24 +28,28 @@ _ALIKE = 0.5  # shared words of all words
 
 @dataclass(frozen=True)
 class Shelf:
-    """Passages that can be searched; `words` are those each passage is found by."""
+    """Passages that can be searched: their vectors, and how rare each of their words is."""
 
     passages: tuple[Passage, ...]
-    words: tuple[frozenset[str], ...]
-    weights: dict[str, float]
+    vectors: tuple[Vector, ...]
+    rarities: dict[str, float]
 
 
-def stems(text: str) -> frozenset[str]:
+def stems(text: str) -> Counter[str]:
     """The words of a text, in lower case, cut to their first letters."""
-    return frozenset(word[:_STEM] for word in _WORD.findall(text.lower()) if len(word) > 1)
+    return Counter(word[:_STEM] for word in _WORD.findall(text.lower()))
 
 
-def shelf(found_by: Sequence[tuple[Passage, str]]) -> Shelf:
-    """A shelf of passages, each with the text it is found by."""
-    words = tuple(stems(text) for _, text in found_by)
-    counts = Counter(word for one in words for word in one)
-    weights = {word: math.log(1 + len(words) / count) for word, count in counts.items()}
-    return Shelf(tuple(passage for passage, _ in found_by), words, weights)
+def shelf(asked: Sequence[tuple[Passage, str]]) -> Shelf:
+    """A shelf of passages, each with the question it answered, if any."""
+    weights = [
+        term_weights(stems(passage.title), stems(question), stems(passage.text))
+        for passage, question in asked
+    ]
+    found = Counter(word for one in weights for word in one)
+    rarities = {word: rarity(count, len(weights)) for word, count in found.items()}
+    vectors = tuple(passage_vector(one, rarities) for one in weights)
+    return Shelf(tuple(passage for passage, _ in asked), vectors, rarities)
 
 
 def nearest(question: str, on: Shelf, *, but: str = "", limit: int = 2) -> list[Passage]:
@@ -52,28 +62,20 @@ def helpful(question: str, answer: str, on: Shelf, *, but: str = "") -> Passage 
 
     To be used in training only, where the answer is known.
     """
-    wanted = stems(answer)
-    alike = [
-        passage
-        for passage in on.passages
-        if passage.key != but and _overlap(wanted, stems(passage.text)) >= _ALIKE
-    ]
-    if not alike:
-        return None
-    places = {passage.key: place for place, passage in enumerate(_ranked(question, on))}
-    return min(alike, key=lambda passage: places.get(passage.key, len(on.passages)))
+    wanted = stems(answer).keys()
+    for passage in _ranked(question, on):
+        words = stems(passage.text).keys()
+        if passage.key != but and len(wanted & words) >= _ALIKE * len(wanted | words):
+            return passage
+    return None
 
 
 def _ranked(question: str, on: Shelf) -> list[Passage]:
-    asked = stems(question)
-    scored = []
-    for place, words in enumerate(on.words):
-        shared = sum(on.weights[word] for word in asked & words)
-        if shared:
-            scored.append((shared / math.sqrt(8 + len(words)), -place))
-    scored.sort(reverse=True)
-    return [replace(on.passages[-place], score=round(score, 4)) for score, place in scored]
-
-
-def _overlap(first: frozenset[str], second: frozenset[str]) -> float:
-    return len(first & second) / max(1, len(first | second))
+    vector = asked_vector(term_weights({}, stems(question)), on.rarities)
+    scores = [similarity(vector, one) for one in on.vectors]
+    order = sorted(range(len(scores)), key=lambda place: (-scores[place], place))
+    return [
+        replace(on.passages[place], score=round(scores[place], 4))
+        for place in order
+        if scores[place]
+    ]

@@ -135,13 +135,7 @@ def ticket_shelf(tickets: Sequence[SolvedTicket]) -> Shelf:
 
 def article_shelf(pages: Sequence[Article]) -> Shelf:
     """Articles, cut into passages."""
-    return shelf(
-        [
-            (passage, f"{passage.title} {passage.text}")
-            for page in pages
-            for passage in article_passages(page)
-        ]
-    )
+    return shelf([(passage, "") for page in pages for passage in article_passages(page)])
 
 
 def _with_passages(example: Example, shelves: tuple[Shelf, Shelf], choices: Choices) -> Example:

@@ -108,7 +108,7 @@ def byte_level_tokenizer(texts: Sequence[str], shape: Shape) -> PreTrainedTokeni
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    fast = PreTrainedTokenizerFast(
+    fast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call,unused-ignore]
         tokenizer_object=tokenizer,
         eos_token=END,
         pad_token=PADDING,

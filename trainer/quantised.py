@@ -24,7 +24,7 @@ def load_in_four_bits(base: Path, settings: TrainingSettings) -> Any:
     on_gpu = torch.cuda.is_available()
     model = AutoModelForCausalLM.from_pretrained(
         base,
-        quantization_config=BitsAndBytesConfig(
+        quantization_config=BitsAndBytesConfig(  # type: ignore[no-untyped-call,unused-ignore]
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=True,
@@ -37,7 +37,7 @@ def load_in_four_bits(base: Path, settings: TrainingSettings) -> Any:
     return model
 
 
-def keep_unpacked(model: nn.Module) -> None:
+def keep_unpacked(model: Any) -> None:
     """Forbids bitsandbytes to repack weights for AVX512-BF16; to be called before any forward.
 
     bitsandbytes 0.50.2 does it in place at the first evaluation and never undoes it. Gradients
@@ -71,7 +71,9 @@ def with_adapter(model: Any, settings: TrainingSettings) -> Any:
 def packed_layers(base: Path) -> frozenset[str]:
     """The names of the linear layers that `load_in_four_bits` packs: all but the output."""
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(base))
+        model = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call,unused-ignore]
+            AutoConfig.from_pretrained(base)
+        )
     output = model.get_output_embeddings()
     return frozenset(
         name

@@ -56,7 +56,8 @@ def _check_kind(parts: Mapping[str, Any]) -> None:
 def _tokens(tokenizer: Any, parts: Mapping[str, Any], rows: int) -> tuple[list[str], list[int]]:
     by_id = {number: token for token, number in tokenizer.get_vocab().items()}
     added = {one["id"]: one for one in parts.get("added_tokens", ())}
-    tokens, kinds = [], []
+    tokens: list[str] = []
+    kinds: list[int] = []
     for number in range(rows):
         if number not in by_id:
             tokens.append(f"[PAD{number}]")

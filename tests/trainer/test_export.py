@@ -65,7 +65,7 @@ def test_tokenizer_and_gguf_render_a_chat_alike(loaded: Any, merged: Path) -> No
     tokenizer = AutoTokenizer.from_pretrained(merged)
     messages = render("Де мій рахунок?\n\nInvoice {{ 7*7 }} please", budget=300).messages
 
-    formatter = Jinja2ChatFormatter(
+    formatter: Any = Jinja2ChatFormatter(
         template=loaded.metadata["tokenizer.chat_template"],
         eos_token="<|im_end|>",
         bos_token="",

@@ -23,7 +23,7 @@ def test_the_nearest_passage_comes_first_and_one_can_be_kept_out() -> None:
 
 
 def test_a_helpful_passage_says_what_the_answer_says() -> None:
-    found = helpful("bill", "Hi! Click the link in the mail.", SHELF, but="solved:1")
+    found = helpful("my bill account", "Hi! Click the link in the mail.", SHELF, but="solved:1")
 
     assert found is not None
     assert found.key == "solved:3"
