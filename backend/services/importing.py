@@ -116,10 +116,9 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def _open(path: Path) -> IO[bytes]:
-    file = path.open("rb")
-    zipped = file.read(2) == _GZIP_MAGIC
-    file.seek(0)
-    return cast("IO[bytes]", gzip.GzipFile(fileobj=file)) if zipped else file
+    with path.open("rb") as file:
+        zipped = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+    return cast("IO[bytes]", gzip.open(path)) if zipped else path.open("rb")
 
 
 def _row(line: str) -> Row:
