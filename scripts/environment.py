@@ -178,7 +178,8 @@ def _watch_pip(line: str) -> str:
     if line.startswith("Installing collected packages"):
         UNFINISHED.touch()
         return "unpacking"
-    return line.strip().split(" from ")[0]
+    words = line.split()[:2]
+    return " ".join(words) if words and words[0] in ("Collecting", "Downloading") else ""
 
 
 def _answers(address: str) -> bool:
