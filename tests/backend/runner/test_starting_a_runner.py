@@ -77,7 +77,8 @@ def test_it_ends_when_its_parent_is_killed(tiny_gguf: Path) -> None:
 
 
 PARENT = """
-import subprocess, sys, time
+import os, subprocess, sys, time
+os.environ["SUGGEST_ANSWER_PARENT_PID"] = str(os.getpid())
 subprocess.Popen([sys.argv[1], "-m", "backend.runner", "--model", sys.argv[2]])
 time.sleep(60)
 """
