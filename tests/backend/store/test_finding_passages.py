@@ -148,6 +148,14 @@ def test_a_ticket_does_not_find_itself_nor_its_twin(db: Database) -> None:
     assert nearest_answer(asked, db=db, threshold_solved=0.5, exclude_source="1") is None
 
 
+def test_a_ticket_does_not_find_itself_when_its_text_has_grown(filled: Database) -> None:
+    asked = TICKETS[0].asked + "\n\nAny news? My password is still wrong."
+
+    found = find_passages(asked, db=filled, kind="solved", limit=9, exclude_source="1")
+
+    assert "solved:1" not in {passage.key for passage in found}
+
+
 def test_one_article_gives_its_best_passage_only(db: Database) -> None:
     sections = [f"## Part {number}\n\nDKIM keys. {'text ' * 150}" for number in range(4)]
     put_articles([Article(id="dkim", title="DKIM", body="\n\n".join(sections))], db=db)
