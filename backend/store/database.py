@@ -16,7 +16,12 @@ from backend.domain.errors import DatabaseTooNew, DiskFull, StoreError
 from backend.store.migrations import migrations
 
 BUSY_TIMEOUT_SECONDS = 10.0
-_FULL = {sqlite3.SQLITE_FULL}
+_UNUSABLE = {
+    sqlite3.SQLITE_NOTADB: "is no SQLite database",
+    sqlite3.SQLITE_CORRUPT: "is damaged",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened",
+    sqlite3.SQLITE_READONLY: "cannot be written",
+}
 
 
 def open_database(path: Path) -> Database:
@@ -74,15 +79,16 @@ def storage_errors(path: Path | None = None) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        code = getattr(error, "sqlite_errorcode", 0)
-        if code in _FULL or (code & 0xFF) == sqlite3.SQLITE_IOERR:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
             raise DiskFull(
                 "The disk with the database is full, so nothing was saved. Free some space "
                 "(old models and logs in the state directory are a start), then try again."
             ) from error
-        if code == sqlite3.SQLITE_NOTADB:
+        if code in _UNUSABLE:
             raise StoreError(
-                f"{path} is no SQLite database. Move it away, or use another state directory."
+                f"{path or 'The database'} {_UNUSABLE[code]}. "
+                "Move it away, or use another state directory."
             ) from error
         raise
 
