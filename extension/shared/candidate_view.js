@@ -107,7 +107,8 @@ export class CandidateView {
     const note = finish === 'length' ? 'length' : state === 'done' && !text ? 'nothing' : ''
     this.note.hidden = !note
     if (note) setText(this.note, this.#words.say(`candidate.${note}`))
-    this.actions.hidden = !usable
+    this.actions.hidden = !usable && state !== 'done'
+    this.insert.hidden = this.copy.hidden = !usable
     this.rate.hidden = state !== 'done' || candidate.rated
     this.#showProblem(candidate)
     this.#showSources(state === 'failed' ? [] : candidate.sources)

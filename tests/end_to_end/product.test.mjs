@@ -14,6 +14,8 @@ let browser
 
 before(async () => {
   product = await startProduct()
+  const { models } = /** @type {{models: {active: boolean}[]}} */ (await (await fetch(`${product.base}/api/v1/models`)).json())
+  assert.equal(models.filter(({ active }) => active).length, 3, 'The demo needs its three models: see demo/models.')
   browser = await startBrowser()
 })
 after(async () => {

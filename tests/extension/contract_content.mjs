@@ -1,5 +1,7 @@
 /** What the contract server is filled with: a rubric, tickets and replies. */
 
+import { randomUUID } from 'node:crypto'
+
 /** The rubric as GET /rubric gives it. */
 export const RUBRIC = {
   name: 'quality',
@@ -96,7 +98,7 @@ export const REPLIES = [
   'Dear customer, sorry to hear about the trouble 🙁 Two-factor sign-in can be reset by our team. Please send us your last invoice number from your login address, and we will take care of the rest. 🔐 Regards, Larkpost Support',
 ]
 
-/** @import { Source } from '../../extension/shared/contract.js' */
+/** @import { Candidate, Source } from '../../extension/shared/contract.js' */
 
 /** @type {Source[]} What a candidate is based on: an article with an address, a solved ticket without. */
 export const SOURCES = [
@@ -108,3 +110,14 @@ export const SOURCES = [
   },
   { title: 'Lost my phone and every backup code with it', kind: 'solved', url: null, key: 'lp-1001' },
 ]
+
+/**
+ * A candidate nobody has begun to write.
+ *
+ * @param {string} label
+ * @param {string} model
+ * @returns {Candidate}
+ */
+export function newCandidate(label, model) {
+  return { id: randomUUID(), label, state: 'queued', text: '', revision: 1, finish: null, problem: null, sources: [], rated: false, model, seconds: null }
+}

@@ -7,9 +7,9 @@
 
 import { createServer } from 'node:http'
 import { readFile } from 'node:fs/promises'
-import { extname } from 'node:path'
 import { randomUUID } from 'node:crypto'
-import { REPLIES, RUBRIC, SOURCES, TICKETS } from './contract_content.mjs'
+import { extname } from 'node:path'
+import { newCandidate, REPLIES, RUBRIC, SOURCES, TICKETS } from './contract_content.mjs'
 
 /** @import { IncomingMessage, ServerResponse } from 'node:http' */
 /** @import { Candidate, Suggestion } from '../../extension/shared/contract.js' */
@@ -107,7 +107,7 @@ export class ContractServer {
       prefer: 'now',
       rubric: 'quality',
       queue: { ...this.queue },
-      candidates: scripts.map((_, index) => candidate('ABC'[index] ?? '?', MODELS[index] ?? '?')),
+      candidates: scripts.map((_, index) => newCandidate('ABC'[index] ?? '?', MODELS[index] ?? '?')),
       raters: new Map(),
     }
     this.suggestions.set(suggestion.id, suggestion)
@@ -222,11 +222,6 @@ export class ContractServer {
   }
 }
 
-/** @param {string} label @param {string} model @returns {Candidate} */
-function candidate(label, model) {
-  return { id: randomUUID(), label, state: 'queued', text: '', revision: 1, finish: null, problem: null, sources: [], rated: false, model, seconds: null }
-}
-
 /** What a rater may see: models only once all finished candidates are rated. @param {Kept} kept @param {string} rater */
 function shown({ raters, ...suggestion }, rater) {
   const rated = raters.get(rater) ?? new Set()
@@ -252,5 +247,4 @@ function problem(response, { status, type, detail }) {
   response.writeHead(status, { 'content-type': 'application/problem+json' }).end(JSON.stringify(body))
 }
 
-/** @param {number} milliseconds */
-const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds))
+const pause = (/** @type {number} */ milliseconds) => new Promise((done) => setTimeout(done, milliseconds))
