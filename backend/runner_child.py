@@ -56,8 +56,6 @@ class RunnerChild:
         """Starts it, notices its port, its health or its end. Takes a moment, never waits."""
         if self._state == "failed":
             return
-        if self._state == "draining":  # wanted again before it was empty
-            self._state = "ready"
         if (code := self._child.ended()) is not None:
             self._end_noticed(code)
             return
@@ -76,6 +74,11 @@ class RunnerChild:
         """Takes no new work from now on."""
         if self._state == "ready":
             self._state = "draining"
+
+    def resume(self) -> None:
+        """Is wanted again before it was empty."""
+        if self._state == "draining":
+            self._state = "ready"
 
     def ask_to_end(self) -> None:
         """Sends SIGTERM."""

@@ -125,7 +125,8 @@ class Supervisor:
             if name not in wanted:
                 self._drain(runner)
                 continue
-            self._draining.pop(name, None)
+            if self._draining.pop(name, None) is not None:
+                runner.resume()
             runner.look()
             if runner.row != before:
                 self._keep(runner)
