@@ -134,9 +134,9 @@ def render(
 ) -> Prompt:
     """The messages for a ticket within `budget` tokens, its passages best first.
 
-    The wish takes a quarter of the budget at most. Then the ticket goes into it, up to two thirds of
-    the rest where there are passages; then each passage that still fits whole, or the first one
-    cut at its end when a useful part of it fits.
+    The wish takes a quarter of the budget at most. Then the ticket goes into it, up to two thirds
+    of the rest where there are passages; then each passage that still fits whole, or the first
+    one cut at its end when a useful part of it fits.
     """
     wish = cut_middle(as_data(steering), budget // 4, count)
     fixed = count(SYSTEM) + count(_user("", "", wish))

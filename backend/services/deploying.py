@@ -34,7 +34,7 @@ def add_gguf(
     found = sha256_of(path)
     for source, expected in (
         ("you gave", sha256.lower()),
-        ("its card names", card and card.sha256),
+        ("its card names", card and card.sha256.lower()),
     ):
         if expected and expected != found:
             raise HashMismatch(
@@ -66,12 +66,7 @@ def add_chat(
     active: bool = False,
 ) -> Model:
     """Registers an OpenAI-compatible endpoint. Its key stays in the named environment variable."""
-    parts = urlsplit(base_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
-        raise BadInput(
-            f"{base_url!r} is no base URL. Give one such as https://api.openai.com/v1 or "
-            "http://127.0.0.1:8000/v1."
-        )
+    _check_base_url(base_url)
     if key_variable and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key_variable):
         raise BadInput(
             f"{key_variable!r} is no name of an environment variable. Put the key into a variable "
@@ -143,7 +138,7 @@ def card_beside(path: Path) -> ModelCard | None:
     """The model card that lies beside a GGUF, or None."""
     for card in (path.with_name(f"{path.stem}.{FILE_NAME}"), path.with_name(FILE_NAME)):
         if card.is_file():
-            return ModelCard.from_json(card.read_text(encoding="utf-8"))
+            return ModelCard.from_json(card.read_bytes())
     return None
 
 
@@ -154,6 +149,24 @@ def sha256_of(path: Path) -> str:
         while piece := file.read(_CHUNK):
             digest.update(piece)
     return digest.hexdigest()
+
+
+def _check_base_url(base_url: str) -> None:
+    try:
+        parts = urlsplit(base_url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a port over 65535, or a broken IPv6 address
+        usable = False
+    if not usable or parts.query or parts.fragment:
+        raise BadInput(
+            f"{base_url!r} is no base URL. Give one such as https://api.openai.com/v1 or "
+            "http://127.0.0.1:8000/v1."
+        )
+    if parts.username is not None:
+        raise BadInput(
+            "A base URL takes no user name and no password. Put the key into an environment "
+            "variable and give that variable's name."
+        )
 
 
 def _check_magic(path: Path) -> None:

@@ -77,8 +77,14 @@ def ask_rollback(*, db: Database, alias: str = PRODUCTION) -> str:
 
 
 def complete(promotion: Promotion, *, db: Database) -> None:
-    """The model has answered: switch to it. It answers clicks from now on, the replaced one not."""
+    """The model has answered: switch to it. It answers clicks from now on, the replaced one not.
+
+    Nothing changes if a later wish has taken this one's place meanwhile.
+    """
     with transaction(db):
+        pending = "SELECT 1 FROM aliases WHERE id = ? AND state = 'pending'"
+        if not db.execute(pending, [promotion.id]).fetchone():
+            return
         db.execute(
             "UPDATE aliases SET state = 'past' WHERE alias = ? AND state = 'current'",
             [promotion.alias],
@@ -92,5 +98,6 @@ def complete(promotion: Promotion, *, db: Database) -> None:
 def give_up(promotion: Promotion, problem: str, *, db: Database) -> None:
     """The model cannot serve: the alias stays where it is."""
     db.execute(
-        "UPDATE aliases SET state = 'failed', problem = ? WHERE id = ?", [problem, promotion.id]
+        "UPDATE aliases SET state = 'failed', problem = ? WHERE id = ? AND state = 'pending'",
+        [problem, promotion.id],
     )

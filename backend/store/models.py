@@ -87,7 +87,7 @@ def add_model(model: Model, *, db: Database) -> None:
 def models(db: Database) -> list[Model]:
     """All models that are not removed, oldest first."""
     rows = db.query(
-        f"SELECT {_COLUMNS} FROM models WHERE removed IS NULL ORDER BY added, name"  # noqa: S608
+        f"SELECT {_COLUMNS} FROM models WHERE removed IS NULL ORDER BY added, rowid"  # noqa: S608
     )
     return [Model(**{**row, "active": bool(row["active"])}) for row in rows]
 
@@ -114,14 +114,17 @@ def set_active(name: str, active: bool, *, db: Database) -> None:
 
 
 def remove_model(name: str, *, db: Database) -> None:
-    """Takes a model out of service for good; its candidates and ratings stay."""
+    """Takes a model out of service for good; its candidates and ratings stay.
+
+    What is not finished fails: nobody would claim it any more.
+    """
     model_named(name, db=db)
     with transaction(db):
         db.execute("UPDATE models SET removed = ?, active = 0 WHERE name = ?", [now(), name])
         db.execute(
             "UPDATE candidates SET state = 'failed', problem = 'UnknownModel', problem_detail = ?, "
-            "finished = ? WHERE model = ? AND state = 'queued'",
-            [f"{name} was removed while this waited.", now(), name],
+            "claim = NULL, finished = ? WHERE model = ? AND state IN ('queued', 'writing')",
+            [f"{name} was removed before this was written.", now(), name],
         )
 
 
