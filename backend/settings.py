@@ -6,10 +6,10 @@ value through its environment (`as_environment`).
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -146,6 +147,7 @@ def read_settings(**overrides: Any) -> Settings:
     named = os.environ.get(FILE_VARIABLE)
     if named and not Path(named).is_file():
         raise BadSettings(f"{FILE_VARIABLE} names {named}, which is no file.")
+    _refuse_unknown_variables()
     try:
         settings = Settings(**overrides)
     except ValidationError as error:
@@ -155,10 +157,28 @@ def read_settings(**overrides: Any) -> Settings:
         raise BadSettings(
             f"Settings cannot be used: {found}. See `suggest-answer settings`."
         ) from (error)
-    except tomllib.TOMLDecodeError as error:
+    except SettingsError as error:
+        raise BadSettings(
+            f"Settings cannot be used: {error}. A list is written as JSON, such as "
+            f"""{PREFIX}SUGGEST__MODELS='["one", "two"]'."""
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadSettings(f"{settings_file()} is no TOML: {error}.") from error
     _refuse_open_door(settings.web)
     return settings.model_copy(update={"state_dir": settings.state_dir.absolute()})
+
+
+def _refuse_unknown_variables() -> None:
+    """A misspelt variable would otherwise be passed over in silence."""
+    known = {name for path, _, _ in leaves(Settings.model_construct()) for name in variables(path)}
+    short = {name.rpartition("__")[2]: name for name in sorted(known) if "__" in name}
+    for name in sorted(os.environ):
+        rest = name.upper().removeprefix(PREFIX)
+        if name.upper() in known or rest == name.upper() or not ("__" in rest or rest in short):
+            continue
+        meant = short.get(rest.rpartition("__")[2])
+        hint = f"Did you mean {meant}?" if meant else "See `suggest-answer settings`."
+        raise BadSettings(f"There is no setting {name}. {hint}")
 
 
 def _refuse_open_door(web: WebSettings) -> None:
@@ -170,67 +190,36 @@ def _refuse_open_door(web: WebSettings) -> None:
         )
 
 
-@dataclass(frozen=True)
-class SettingLine:
-    """One setting as `suggest-answer settings` shows it."""
-
-    name: str
-    value: str
-    source: str
-    description: str
-
-
-def explain(settings: Settings, *, overrides: Mapping[str, Any]) -> Iterator[SettingLine]:
-    """Each setting, its value and where it came from. Keys are not shown."""
-    file = settings_file()
-    written = tomllib.loads(file.read_text()) if file.is_file() else {}
-    environment = {name.upper() for name in os.environ}
-    for path, value, description in _leaves(settings):
-        variable = PREFIX + "__".join(path).upper()
-        if _within(overrides, path):
-            source = "command line"
-        elif variable in environment:
-            source = f"environment {variable}"
-        elif _within(written, path):
-            source = str(file)
-        else:
-            source = "default"
-        yield SettingLine(".".join(path), _shown(value), source, description)
+def variables(path: tuple[str, ...]) -> list[str]:
+    """The variables that can hold a setting: its own, or its whole group's as JSON."""
+    return [PREFIX + "__".join(path[:end]).upper() for end in range(len(path), 0, -1)]
 
 
 def as_environment(settings: Settings) -> dict[str, str]:
     """The settings as environment variables, for a child process."""
     environment = {}
-    for path, value, _ in _leaves(settings):
-        text = value.get_secret_value() if isinstance(value, SecretStr) else _shown(value)
+    for path, value, _ in leaves(settings):
+        text = value.get_secret_value() if isinstance(value, SecretStr) else shown(value)
         environment[PREFIX + "__".join(path).upper()] = text
     return environment
 
 
-def _leaves(
+def leaves(
     model: BaseModel, above: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], Any, str]]:
+    """Each setting: the names that lead to it, its value, and what it is."""
     for name, field in type(model).model_fields.items():
         value = getattr(model, name)
         if isinstance(value, BaseModel):
-            yield from _leaves(value, (*above, name))
+            yield from leaves(value, (*above, name))
         else:
             yield (*above, name), value, field.description or ""
 
 
-def _within(tree: Mapping[str, Any], path: tuple[str, ...]) -> bool:
-    for name in path:
-        if isinstance(tree, BaseModel):
-            return name in tree.model_fields_set
-        if not isinstance(tree, Mapping) or name not in tree:
-            return False
-        tree = tree[name]
-    return True
-
-
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value as a person, or a child process, reads it. Keys are not shown."""
     if isinstance(value, SecretStr):
         return "(set)" if value.get_secret_value() else ""
     if isinstance(value, tuple):
-        return "[" + ", ".join(f'"{item}"' for item in value) + "]"
+        return json.dumps(value, ensure_ascii=False)
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -18,7 +18,8 @@ from backend.cli.reporting import report
 from backend.cli.serving import serve
 from backend.cli.shared import Start
 from backend.domain.errors import BadInput, BadSettings, ProductError
-from backend.settings import FILE_VARIABLE, PREFIX, explain
+from backend.setting_lines import explain
+from backend.settings import FILE_VARIABLE, PREFIX
 
 USAGE_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 
