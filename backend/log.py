@@ -1,15 +1,15 @@
 """Structured logs: one JSON object a line and an event, and never a ticket's or a reply's text.
 
-All processes append to one file; a line is one write, so lines do not mix.
+All processes append to one file; a line is one system call, so lines do not mix. A line that
+finds no room on the disk is lost: what is logged matters less than what goes on.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import sys
+from contextlib import suppress
 from pathlib import Path
-from typing import TextIO
 
 import structlog
 
@@ -17,7 +17,21 @@ from backend.settings import Settings
 
 FILE_NAME = "suggest-answer.jsonl"
 MAX_BYTES = 20_000_000
+_STANDARD_ERROR = 2
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+class _Lines:
+    """Writes each line to a file descriptor at once."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def msg(self, line: str) -> None:
+        with suppress(OSError):
+            os.write(self._descriptor, f"{line}\n".encode(errors="backslashreplace"))
+
+    debug = info = warning = error = critical = exception = msg
 
 
 def log_file(settings: Settings) -> Path:
@@ -27,7 +41,7 @@ def log_file(settings: Settings) -> Path:
 
 def start_log(settings: Settings, *, process: str) -> structlog.typing.FilteringBoundLogger:
     """A logger whose every line says which process wrote it."""
-    out = _open(settings)
+    lines = _Lines(_open(settings))
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -37,7 +51,7 @@ def start_log(settings: Settings, *, process: str) -> structlog.typing.Filtering
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[settings.log.level]),
-        logger_factory=structlog.WriteLoggerFactory(file=out),
+        logger_factory=lambda *arguments: lines,
         cache_logger_on_first_use=True,
     )
     logging.getLogger().setLevel(logging.WARNING)
@@ -54,9 +68,9 @@ def rotate(settings: Settings) -> None:
         file.replace(file.with_suffix(".jsonl.1"))
 
 
-def _open(settings: Settings) -> TextIO:
+def _open(settings: Settings) -> int:
     if settings.log.to == "stderr":
-        return sys.stderr
+        return _STANDARD_ERROR
     file = log_file(settings)
     file.parent.mkdir(parents=True, exist_ok=True)
-    return file.open("a", encoding="utf-8", buffering=1)
+    return os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
