@@ -10,12 +10,11 @@ from gunicorn.app.base import BaseApplication
 
 from backend.domain.ticket import MAX_TICKET_BYTES
 from backend.log import start_log
-from backend.processes import die_with_parent, end_with
+from backend.processes import SOCKET_VARIABLE, die_with_parent, end_with
 from backend.settings import Settings, read_settings
 from backend.store.database import open_database
 from backend.web import auth, context, demo, errors, health, models, openapi, reports, suggestions
 
-SOCKET_VARIABLE = "SUGGEST_ANSWER_LISTEN_FD"
 MAX_BODY_BYTES = MAX_TICKET_BYTES
 GRACE_SECONDS = 2
 

@@ -1,4 +1,4 @@
-"""A child process ends when its parent does: the one thing all our processes share.
+"""What all our processes agree on: a child ends when its parent does, and names in the environment.
 
 Imports nothing of the backend, so that the runner may use it too.
 """
@@ -11,6 +11,7 @@ import signal
 import sys
 
 PARENT_VARIABLE = "SUGGEST_ANSWER_PARENT_PID"
+SOCKET_VARIABLE = "SUGGEST_ANSWER_LISTEN_FD"
 _SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 

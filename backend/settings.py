@@ -87,8 +87,8 @@ class RunnerSettings(_Group):
 class SearchSettings(_Group):
     """When a passage is close enough, as similarity from 0 to 1."""
 
-    solved_threshold: float = Field(0.25, ge=0, le=1, description="for solved tickets")
-    article_threshold: float = Field(0.12, ge=0, le=1, description="for article passages")
+    solved_threshold: float = Field(0.18, ge=0, le=1, description="for solved tickets")
+    article_threshold: float = Field(0.18, ge=0, le=1, description="for article passages")
 
 
 class LogSettings(_Group):

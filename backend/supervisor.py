@@ -21,10 +21,10 @@ from types import FrameType
 import structlog
 from sqlite_utils import Database
 
-from backend.app import SOCKET_VARIABLE
 from backend.child import Child, Command
 from backend.domain.errors import BadSettings, DiskFull
 from backend.log import rotate, start_log
+from backend.processes import SOCKET_VARIABLE
 from backend.runner_child import RunnerChild
 from backend.settings import Settings, as_environment
 from backend.store import aliases, queue

@@ -1,4 +1,4 @@
-"""The real product for tests: supervisor, gunicorn, worker and runners in processes of their own."""
+"""The real product for tests: supervisor, gunicorn, worker and runners, each a process."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Product:
                 return found
         raise AssertionError(f"not finished after {seconds} s: {found}")
 
-    def events(self, suggestion_id: str, headers: Mapping[str, str] = {}) -> Iterator[Json]:  # noqa: B006
+    def events(self, suggestion_id: str, headers: Mapping[str, str] = {}) -> Iterator[Json]:
         """Server-sent events as {id, event, data}, until the stream ends."""
         url = f"/suggestions/{suggestion_id}/events"
         with self.client.stream("GET", url, headers=dict(headers)) as stream:

@@ -10,6 +10,13 @@ from backend.domain.errors import BadInput
 from backend.domain.prompt import Passage
 
 PASSAGE_CHARACTERS = 900
+_MARKDOWN = (
+    (re.compile(r"(?m)^#{1,6}\s+"), ""),
+    (re.compile(r"!\[([^\]\n]{0,200})\]\([^()\s]{0,500}\)"), r"\1"),
+    (re.compile(r"\[([^\]\n]{1,200})\]\(([^()\s]{1,500})\)"), r"\1 (\2)"),
+    (re.compile(r"\*\*(?=\S)([^\n]{1,300}?)(?<=\S)\*\*"), r"\1"),
+    (re.compile(r"`([^`\n]{1,300})`"), r"\1"),
+)
 _HEADING = re.compile(
     r"#{1,6}\s+\S"  # ## Markdown
     r"|\d+(\.\d+)+[.)]?\s+\S"  # 2.1 A numbered section
@@ -95,11 +102,21 @@ def article_passages(article: Article, *, characters: int = PASSAGE_CHARACTERS) 
             key=f"article:{article.id}#{number}",
             kind="article",
             title=article.title.strip(),
-            text=text,
+            text=plain(text),
             url=article.url,
         )
         for number, text in enumerate(_packed(sections, characters), start=1)
     ]
+
+
+def plain(text: str) -> str:
+    """The text without Markdown's marks: a reply is plain text, and marks cost tokens to read.
+
+    Headings and emphasis lose their marks, links keep words and address, pictures their words.
+    """
+    for pattern, replacement in _MARKDOWN:
+        text = pattern.sub(replacement, text)
+    return text.strip()
 
 
 def solved_passage(ticket: SolvedTicket) -> Passage:

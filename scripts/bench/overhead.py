@@ -13,8 +13,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import httpx2
-
 from backend.domain import prompt
 from backend.services.deploying import add_gguf
 from backend.store.database import open_database
@@ -37,9 +35,9 @@ def main() -> None:
         with running(state_dir) as product:
             for number in range(3):
                 _click(product, f"Warm up {number}")
-                _direct(product, f"Warm up {number}")
+                _direct(product, f"Warm up again {number}")
             pairs = [
-                (_click(product, f"Question {number}"), _direct(product, f"Question {number}"))
+                (_click(product, f"Question {number}"), _direct(product, f"Another {number}"))
                 for number in range(rounds)
             ]
     click, direct = (statistics.median(side) * 1000 for side in zip(*pairs, strict=True))
@@ -73,12 +71,11 @@ def _direct(product: Product, question: str) -> float:
         "stream": True,
     }
     begun = time.perf_counter()
-    with httpx2.stream(
+    with product.client.stream(
         "POST",
         f"{runner.base_url}/chat/completions",
         json=body,
         headers={"Authorization": f"Bearer {runner.key}"},
-        timeout=60,
     ) as stream:
         seconds = 0.0
         for line in stream.iter_lines():  # to its end, so that the next one finds a quiet runner

@@ -132,10 +132,7 @@ def test_keys_keep_agents_from_admin_calls(tmp_path: Path) -> None:
             headers = {"Authorization": f"Bearer {key}"} if key else {}
             return int(product.client.get(path, headers=headers).status_code)
 
-        assert [status("/rubric", key) for key in ("", "wrong", "agent-secret", "admin-secret")] == [
-            401, 401, 200, 200,
-        ]  # fmt: skip
-        assert [status("/models", key) for key in ("", "agent-secret", "admin-secret")] == [
-            401, 401, 200,
-        ]  # fmt: skip
+        keys_tried = ("", "wrong", "agent-secret", "admin-secret")
+        assert [status("/rubric", key) for key in keys_tried] == [401, 401, 200, 200]
+        assert [status("/models", key) for key in keys_tried] == [401, 401, 401, 200]
         assert "agent-secret" not in (tmp_path / "log" / "suggest-answer.jsonl").read_text()

@@ -51,7 +51,10 @@ def test_nothing_is_lost_or_doubled(busy: Product, module: str) -> None:
 
 
 def test_every_process_is_killed_at_once_and_the_work_goes_on(busy: Product) -> None:
-    asked = [busy.suggest(f"I forgot my password and cannot log in any more. ({number})")["id"] for number in range(4)]
+    asked = [
+        busy.suggest(f"I forgot my password and cannot log in any more. ({number})")["id"]
+        for number in range(4)
+    ]
     busy.wait_until(lambda: _writing(busy) > 0)
 
     for module in ("backend.app", "backend.worker", "backend.runner"):

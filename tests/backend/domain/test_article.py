@@ -20,7 +20,7 @@ def test_a_short_article_is_one_passage_under_its_title() -> None:
     assert [(passage.key, passage.title, passage.url) for passage in passages] == [
         ("article:a#1", "Sending limits", "https://x/a")
     ]
-    assert passages[0].text == "## Limits\nTen a day.\n\n## More\nAsk us."
+    assert passages[0].text == "Limits\nTen a day.\n\nMore\nAsk us."
 
 
 @pytest.mark.parametrize("heading", ["## Second", "2.1 Second", "2. Second"])
@@ -30,7 +30,7 @@ def test_a_long_article_is_cut_before_a_heading(heading: str) -> None:
     first, second = article_passages(article(body), characters=500)
 
     assert first.text.startswith("Opening.")
-    assert second.text.startswith(heading)
+    assert second.text.startswith(heading.removeprefix("## "))
 
 
 def test_a_list_keeps_its_lines_when_it_is_cut() -> None:
@@ -96,3 +96,25 @@ def test_a_solved_ticket_without_its_parts_is_refused(name: str) -> None:
 
     with pytest.raises(BadInput, match=name):
         SolvedTicket(id=parts["id"], question=parts["question"], answer=parts["answer"])
+
+
+@pytest.mark.parametrize(
+    ("marked", "read"),
+    [
+        ("## Reset it\n1. Open **Settings > Security**.", "Reset it\n1. Open Settings > Security."),
+        (
+            "See [the page](https://help.example/a) now.",
+            "See the page (https://help.example/a) now.",
+        ),
+        (
+            "![A screen](/a.png) Set `max_size` to 5 * 3 ** 2.",
+            "A screen Set max_size to 5 * 3 ** 2.",
+        ),
+        ("snake_case and __init__ stay", "snake_case and __init__ stay"),
+        ("# 1 of 2 ** open", "1 of 2 ** open"),
+    ],
+)
+def test_a_passage_has_no_marks_of_markdown(marked: str, read: str) -> None:
+    (passage,) = article_passages(Article(id="a", title="T", body=marked))
+
+    assert passage.text == read

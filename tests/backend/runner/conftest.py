@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 import openai
 import pytest
 
@@ -27,14 +27,14 @@ class RunningRunner:
 
     process: subprocess.Popen[str]
     port: int
-    http: httpx.Client
+    http: httpx2.Client
 
     @property
     def openai(self) -> openai.OpenAI:
         """The official client, as the product's engines use it."""
         return openai.OpenAI(base_url=f"{self.http.base_url}/v1", api_key=KEY, max_retries=0)
 
-    def chat(self, content: str, **fields: object) -> httpx.Response:
+    def chat(self, content: str, **fields: object) -> httpx2.Response:
         """Ask for a completion of one user message."""
         messages = [{"role": "user", "content": content}]
         body = {"messages": messages, "temperature": 0, "max_tokens": 24} | fields
@@ -75,7 +75,7 @@ def start_runner() -> Iterator[StartRunner]:
         assert process.stdout
         port = json.loads(process.stdout.readline())["port"]
         headers = {"Authorization": f"Bearer {KEY}"}
-        http = httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30)
+        http = httpx2.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30)
         runner = RunningRunner(process, port, http)
         started.append(runner)
         if wait:
