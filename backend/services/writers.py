@@ -52,7 +52,7 @@ class Writers:
         key = self.environment.get(model.key_variable, "") if model.key_variable else ""
         if model.key_variable and not key:
             raise UnusableModel(
-                f"The key of {model.name} is to be in the environment variable "
+                f"{model.name} needs its key in the environment variable "
                 f"{model.key_variable}, which is not set. Set it and start the backend again."
             )
         return key

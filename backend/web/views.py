@@ -5,6 +5,7 @@ Which model wrote a candidate, and how fast, is told only to a rater who has rat
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -56,7 +57,7 @@ def candidate_json(candidate: Candidate, *, rated: bool, reveal: bool) -> Json:
         "text": candidate.text,
         "revision": candidate.revision,
         "finish": candidate.finish,
-        "problem": problem_json(candidate),
+        "problem": problem_json(candidate, reveal=reveal),
         "sources": [_source(passage) for passage in candidate.passages],
         "rated": rated,
         "model": candidate.model if reveal else None,
@@ -64,15 +65,21 @@ def candidate_json(candidate: Candidate, *, rated: bool, reveal: bool) -> Json:
     }
 
 
-def problem_json(candidate: Candidate) -> Json | None:
-    """Why a candidate failed, or why it waits for another try."""
+def problem_json(candidate: Candidate, *, reveal: bool) -> Json | None:
+    """Why a candidate failed, or why it waits for another try; who it was only if revealed."""
     if not candidate.problem:
         return None
+    detail = candidate.problem_detail or ""
     return {
         "type": problem_type(candidate.problem),
         "title": problem_title(candidate.problem),
-        "detail": candidate.problem_detail or "",
+        "detail": detail if reveal else _without_names(detail, candidate.model),
     }
+
+
+def _without_names(detail: str, model: str) -> str:
+    named = re.sub(r"https?://[^\s:]+(:\d+)?[^\s:]*", "Its endpoint", detail)
+    return named.replace(model, "This model")
 
 
 def _source(passage: Mapping[str, Any]) -> Json:
