@@ -31,6 +31,10 @@ def m001_tickets_suggestions_candidates(db: Database) -> None:
     db.execute("CREATE INDEX suggestions_fingerprint ON suggestions(fingerprint, created)")
     db.execute("CREATE INDEX suggestions_models ON suggestions(models)")
     db.execute("CREATE INDEX suggestions_ticket ON suggestions(ticket_id)")
+    _add_candidates(db)
+
+
+def _add_candidates(db: Database) -> None:
     db.execute("""
         CREATE TABLE candidates (
             id TEXT PRIMARY KEY, suggestion_id TEXT NOT NULL REFERENCES suggestions(id),

@@ -37,14 +37,17 @@ def status_of(kind: type[BaseException]) -> HTTPStatus:
     return HTTPStatus.INTERNAL_SERVER_ERROR
 
 
+_WORD_BEGINS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
 def problem_type(name: str) -> str:
     """A stable name of a kind of problem, such as `/problems/queue-full`."""
-    return "/problems/" + re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
+    return "/problems/" + _WORD_BEGINS.sub("-", name).lower()
 
 
 def problem_title(name: str) -> str:
     """The kind of problem in words: `QueueFull` is "Queue full"."""
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    words = _WORD_BEGINS.sub(" ", name)
     return words[0] + words[1:].lower()
 
 
