@@ -43,6 +43,7 @@ class Worker:
     writers: Writers
     tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     running: Counter[str] = field(default_factory=Counter)
+    absent_since: dict[str, float] = field(default_factory=dict)
     look_at: float = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -146,18 +147,27 @@ class Worker:
         for model in models(self.db):
             runner = running.get(model.name)
             if model.kind != "gguf" or (runner and runner.state == "ready"):
+                self.absent_since.pop(model.name, None)
                 continue
-            limit = self.settings.suggest.runner_wait_seconds
-            detail = f"{model.name} was not running for {limit:.0f} s."
-            if runner and runner.state == "failed":
-                limit, detail = 0.0, f"{model.name} cannot run: {runner.problem}"
-            before = datetime.now(UTC) - timedelta(seconds=limit)
-            queue.give_up_waiting(
-                model.name,
-                queued_before=before.isoformat(timespec="milliseconds"),
-                detail=f"{detail} An admin sees more with `suggest-answer models list`.",
-                db=self.db,
-            )
+            self._give_up_on(model, runner)
+
+    def _give_up_on(self, model: Model, runner: Runner | None) -> None:
+        """Fails what waited too long, if the model was away for as long: a queue may be long."""
+        clock = asyncio.get_running_loop().time()
+        limit = self.settings.suggest.runner_wait_seconds
+        away = clock - self.absent_since.setdefault(model.name, clock)
+        detail = f"{model.name} was not running for {limit:.0f} s."
+        if runner and runner.state == "failed":
+            limit, detail = 0.0, f"{model.name} cannot run: {runner.problem}"
+        if away < limit:
+            return
+        before = datetime.now(UTC) - timedelta(seconds=limit)
+        queue.give_up_waiting(
+            model.name,
+            queued_before=before.isoformat(timespec="milliseconds"),
+            detail=f"{detail} An admin sees more with `suggest-answer models list`.",
+            db=self.db,
+        )
 
 
 def _facts(how: Answered) -> dict[str, object]:

@@ -18,7 +18,7 @@ from rich.text import Text
 from sqlite_utils import Database
 
 from backend.cli.shared import Start, is_serving, opened
-from backend.domain.errors import BadInput, Unavailable
+from backend.domain.errors import BadInput, TooLarge, Unavailable
 from backend.domain.suggestion import FINISHED
 from backend.domain.ticket import MAX_TICKET_BYTES, Ticket
 from backend.services.overview import ready
@@ -27,6 +27,7 @@ from backend.settings import Settings
 from backend.store.suggestions import Candidate, Suggestion, suggestion
 
 _LOOK_SECONDS = 0.03
+_MAX_FILE_BYTES = 2 * MAX_TICKET_BYTES  # JSON may escape what is short in itself
 _START_SECONDS = 120.0
 _BORDERS = {"done": "green", "failed": "red", "cancelled": "yellow"}
 
@@ -73,7 +74,10 @@ def read_ticket(file: Path) -> Ticket:
     try:
         source = sys.stdin.buffer if str(file) == "-" else file.open("rb")
         with source:
-            text = source.read(2 * MAX_TICKET_BYTES).decode()
+            content = source.read(_MAX_FILE_BYTES + 1)
+        if len(content) > _MAX_FILE_BYTES:
+            raise TooLarge(f"{file} is too large: {MAX_TICKET_BYTES:,} are accepted of a ticket.")
+        text = content.decode("utf-8-sig")
     except OSError as error:
         raise BadInput(f"{file} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:

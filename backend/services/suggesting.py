@@ -56,8 +56,8 @@ def suggest(ask: Ask, *, settings: SuggestSettings, db: Database) -> Suggestion:
 
     Raises NoModel, UnknownModel, UnusableModel, or QueueFull with the seconds to wait.
     """
-    names = models_for(ask.models, settings=settings, db=db)
     with transaction(db):
+        names = models_for(ask.models, settings=settings, db=db)
         same = None
         if not ask.fresh:
             same = find_same(same_request(ask.ticket, ask.steering, names), db=db)
