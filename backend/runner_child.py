@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import secrets
 import sys
@@ -19,6 +20,7 @@ KEY_VARIABLE = "SUGGEST_ANSWER_RUNNER_KEY"
 UNUSABLE = 3  # exit status: the file cannot be served, so another try makes no sense
 HEALTH_SECONDS = 5.0
 MISSED_CHECKS = 6
+MEMORY_SECONDS = 10.0  # until a file that found no room in memory is tried again
 _MEMORY_SHARE = 0.95
 
 
@@ -45,6 +47,7 @@ class RunnerChild:
         self._said = b""
         self._checked = 0.0
         self._missed = 0
+        self._look_again = math.inf
 
     @property
     def row(self) -> Runner:
@@ -54,7 +57,7 @@ class RunnerChild:
 
     def look(self) -> None:
         """Starts it, notices its port, its health or its end. Takes a moment, never waits."""
-        if self._state == "failed":
+        if self._state == "failed" and time.monotonic() < self._look_again:
             return
         if (code := self._child.ended()) is not None:
             self._end_noticed(code)
@@ -90,10 +93,11 @@ class RunnerChild:
         self._state, self._port = "stopped", 0
 
     def _start(self) -> None:
-        problem = _too_big(Path(self.model.path))
-        if problem:
+        if problem := _too_big(Path(self.model.path)):
             self._state, self._problem = "failed", problem
+            self._look_again = time.monotonic() + MEMORY_SECONDS
         elif self._child.start_if_due():
+            self._state, self._problem = "starting", ""
             self._port, self._said = 0, b""
 
     def _end_noticed(self, code: int) -> None:

@@ -60,7 +60,7 @@ class Worker:
         for task in self.tasks.values():
             task.cancel()
         await asyncio.gather(*self.tasks.values(), watch, return_exceptions=True)
-        queue.release_all(self.db)
+        queue.hand_back(self.db)
 
     def _version(self) -> int:
         """A number that changes when another process has written: cheaper than looking."""

@@ -52,10 +52,12 @@ class ChatEngine:
                     usage = chunk.usage or usage
                     for choice in chunk.choices or ():
                         if choice.delta and choice.delta.content:
-                            yield Text(choice.delta.content)
+                            yield Text(_whole(choice.delta.content))
                         finish = choice.finish_reason or finish
             if not finish:
                 raise EngineUnreachable(f"{self._where} broke off in the middle of the reply.")
+            if finish == "content_filter":
+                raise EngineRefused(f"{self._where} withheld the reply: its filter stopped it.")
             yield _end(finish, usage)
 
     async def _open(self, request: Request) -> Any:
@@ -104,7 +106,13 @@ class ChatEngine:
             ) from error
 
 
-def _end(finish: str, usage: CompletionUsage | None) -> End:
+def _whole(text: str) -> str:
+    """The text without halves of characters, which JSON can hold and SQLite cannot."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _end(reason: str, usage: CompletionUsage | None) -> End:
+    finish = "length" if reason == "length" else "stop"
     if usage is None:
         return End(finish)
     details = usage.prompt_tokens_details
@@ -121,7 +129,9 @@ def _status_error(error: openai.APIStatusError, where: str) -> ProductError:
     said = _short(str(body.get("message") or error.message))
     if error.status_code in (401, 403):
         return EngineUnauthorized(f"{where} does not accept the key. Check the key's variable.")
-    if error.status_code == 429 or error.status_code == 503:
+    if body.get("code") == "insufficient_quota":
+        return EngineRefused(f"{where} has no credit left for this key: {said}")
+    if error.status_code in (429, 503):
         return EngineBusy(f"{where} has no room now: {said}")
     if error.status_code >= 500:
         return EngineUnreachable(f"{where} failed ({error.status_code}): {said}")

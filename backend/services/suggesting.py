@@ -11,7 +11,7 @@ from backend.domain.errors import BadInput, NoModel, QueueFull, UnusableModel
 from backend.domain.suggestion import MAX_STEERING_CHARACTERS, Prefer
 from backend.domain.ticket import Ticket
 from backend.settings import SuggestSettings
-from backend.store import queue
+from backend.store import throughput
 from backend.store.database import transaction
 from backend.store.models import active_models, model_named
 from backend.store.suggestions import (
@@ -92,7 +92,7 @@ def models_for(asked: Sequence[str], *, settings: SuggestSettings, db: Database)
 
 
 def _refuse_full(wanted: int, *, settings: SuggestSettings, db: Database) -> None:
-    waiting = queue.waiting(db)
+    waiting = throughput.waiting(db)
     if waiting + wanted > settings.queue_limit:
         raise QueueFull(
             f"{waiting} replies are waiting or being written and {settings.queue_limit} are the "
@@ -116,8 +116,8 @@ def place(found: Suggestion, *, slots: int, db: Database) -> Place:
     pending = [one for one in found.candidates if one.state == "queued"]
     if not pending:
         return Place(ahead=0, seconds=None)
-    ahead = queue.ahead_of(found.id, db=db)
-    measured = [queue.seconds_for(one.model, db=db) for one in pending]
+    ahead = throughput.ahead_of(found.id, db=db)
+    measured = [throughput.seconds_for(one.model, db=db) for one in pending]
     seconds = [one for one in measured if one is not None]
     if len(seconds) < len(measured):
         return Place(ahead=ahead, seconds=None)

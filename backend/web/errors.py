@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from http import HTTPStatus
+from typing import IO
 
-from flask import Flask, Response, json
+from flask import Flask, Response, json, request
 from werkzeug.exceptions import HTTPException
 
 from backend.domain import errors
 from backend.domain.errors import ProductError
 
+MOST_READ_AWAY_BYTES = 16_000_000
+_PIECE = 65_536
 STATUS: dict[type[ProductError], HTTPStatus] = {
     errors.EmptyTicket: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -78,12 +81,21 @@ def install(app: Flask) -> None:
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
         code = error.code or 500
+        if code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            _read_away(request.environ["wsgi.input"])
         name = "".join(word.capitalize() for word in error.name.split())
         answer = problem(name, code, _sentence(code, error))
         for header, value in error.get_headers():
             if header.lower() not in ("content-type", "content-length"):
                 answer.headers[header] = value
         return answer
+
+
+def _read_away(body: IO[bytes]) -> None:
+    """Takes in what the caller is still sending, within reason, so that the answer reaches it."""
+    left = MOST_READ_AWAY_BYTES
+    while left > 0 and (piece := body.read(_PIECE)):
+        left -= len(piece)
 
 
 def _sentence(code: int, error: HTTPException) -> str:
