@@ -1,5 +1,4 @@
 """Search finds what answers a question, and any text is a question."""
-# ruff: noqa: RUF001 - Cyrillic letters are meant
 
 from __future__ import annotations
 
@@ -14,68 +13,11 @@ from sqlite_utils import Database
 from backend.domain.article import Article, SolvedTicket
 from backend.store.database import open_database
 from backend.store.knowledge import (
-    article_count,
     put_articles,
     put_solved_tickets,
-    solved_ticket_count,
-    solved_tickets,
 )
 from backend.store.search import find_passages, nearest_answer, passages_for
-
-ARTICLES = [
-    Article(
-        id="password",
-        title="Reset your password",
-        body="Open the login page, click Forgot password and follow the link in the message.",
-        url="https://help.example/en/password",
-    ),
-    Article(
-        id="password-uk",
-        title="Як скинути пароль",
-        body="На сторінці входу натисніть Forgot password і перейдіть за посиланням у листі.",
-        url="https://help.example/uk/password",
-    ),
-    Article(
-        id="spf",
-        title="Publish an SPF record",
-        body="Add a TXT record with the include of our servers to the zone of your domain.",
-        url="https://help.example/en/spf",
-    ),
-    Article(
-        id="credits",
-        title="Buy SMS credits",
-        body="Choose Billing, then Credits, then a package. Credits never expire.",
-        url="https://help.example/en/credits",
-    ),
-    Article(id="old", title="Old interface", body="Menus of the classic dashboard before 2020."),
-]
-TICKETS = [
-    SolvedTicket(
-        id="1",
-        subject="Cannot sign in",
-        question="The login page says my password is wrong.",
-        answer="Please reset it with Forgot password.",
-    ),
-    SolvedTicket(
-        id="2",
-        subject="Softfail in the header",
-        question="Receivers report an SPF softfail for our newsletters.",
-        answer="Please publish our include in the TXT record of your domain.",
-    ),
-    SolvedTicket(
-        id="3",
-        subject="Purple screen",
-        question="After the update the dashboard turns purple and flickers.",
-        answer="Switch off the beta theme.",
-        cited=("old",),
-    ),
-    SolvedTicket(
-        id="4",
-        subject="Не приходить лист",
-        question="Не можу увійти: забув пароль, а лист з паролем не приходить.",
-        answer="Перевірте папку «Спам» або попросіть новий лист.",
-    ),
-]
+from tests.backend.store.knowledge_samples import ARTICLES, TICKETS
 
 
 @pytest.fixture(scope="module")
@@ -241,48 +183,3 @@ def test_what_looks_like_a_query_is_only_words(filled: Database, question: str) 
 def test_an_empty_store_finds_nothing(db: Database) -> None:
     assert passages_for("password", db=db, articles=3, solved=3, threshold=0) == []
     assert nearest_answer("password", db=db) is None
-
-
-def test_putting_again_changes_nothing_and_a_change_is_found(db: Database) -> None:
-    first = put_articles(ARTICLES, db=db)
-    again = put_articles(ARTICLES, db=db)
-    changed = put_articles(
-        [Article(id="spf", title="Publish an SPF record", body="Call the registrar.")], db=db
-    )
-
-    assert (first.added, first.updated, first.unchanged) == (len(ARTICLES), 0, 0)
-    assert (again.added, again.updated, again.unchanged) == (0, 0, len(ARTICLES))
-    assert (changed.added, changed.updated, changed.unchanged) == (0, 1, 0)
-    assert article_count(db=db) == db.table("passages").count == len(ARTICLES)
-    assert find_passages("registrar", db=db, kind="article", limit=1)[0].key == "article:spf#1"
-    assert find_passages("TXT include", db=db, kind="article", limit=1) == []
-
-
-def test_an_article_that_grew_shorter_keeps_no_old_passages(db: Database) -> None:
-    long = "\n\n".join(f"## Part {number}\n\n{'words ' * 140}" for number in range(5))
-    put_articles([Article(id="a", title="A", body=long)], db=db)
-    before = db.table("passages").count
-
-    put_articles([Article(id="a", title="A", body="Short.")], db=db)
-
-    assert (before, db.table("passages").count) == (5, 1)
-
-
-def test_many_solved_tickets_are_saved_in_batches_that_are_told(db: Database) -> None:
-    told: list[int] = []
-    many = [
-        SolvedTicket(id=str(number), question=f"question {number}", answer=f"answer {number}")
-        for number in range(1_100)
-    ]
-
-    stored = put_solved_tickets(many, db=db, progress=told.append)
-
-    assert stored.added == solved_ticket_count(db=db) == 1_100
-    assert told == [500, 1_000, 1_100]
-    assert find_passages("1099", db=db, kind="solved", limit=1)[0].key == "solved:1099"
-
-
-def test_solved_tickets_come_back_as_they_were(db: Database) -> None:
-    put_solved_tickets(TICKETS, db=db)
-
-    assert solved_tickets(db=db) == TICKETS
