@@ -15,16 +15,18 @@ from dataclasses import dataclass
 
 from backend.domain.errors import EngineError, PromptTooLong, Unavailable
 from backend.runner.context import Context, Decoded
+from backend.runner.crowding import ThreadPace
 from backend.runner.metrics import Metrics
 from backend.runner.model import Model
-from backend.runner.plan import ChunkPace, share
+from backend.runner.outbox import Outbox
+from backend.runner.plan import ChunkPace, share, whole_rows
 from backend.runner.prefixes import PrefixCache
-from backend.runner.reply import Delivery, Event, Failed, Finish, Piece, Publish, Reply
+from backend.runner.reply import Event, Failed, Finish, Piece, Publish, Reply
 from backend.runner.slots import Slot, Writing, writing_of
 from backend.runner.waiting import WaitingLine
 
 LONG_PASS = 32  # tokens; a shorter pass is over sooner than it pays to abort it
-STEP_SECONDS = 0.4  # what a chunk of prompt may add to a step while others are writing
+STEP_SECONDS = 0.6  # what a chunk of prompt may add to a step while others are writing
 
 
 @dataclass(frozen=True)
@@ -54,14 +56,15 @@ class Engine:
     ) -> None:
         self.model, self.shape = model, shape
         self.cache = PrefixCache(context, slots=shape.slots, shares=model.shares_prefixes)
-        self._context, self._metrics, self._publish = context, metrics, publish
+        self._context, self._metrics = context, metrics
+        self._outbox = Outbox(publish)
         self._line = WaitingLine(shape.queue)
         self._pace = ChunkPace(largest=shape.batch, target_seconds=STEP_SECONDS)
+        self._threads = ThreadPace(context.threads)
         self._wake = threading.Event()
         self._stopping = False
         self._pass_tokens = 0
         self._steps = 0
-        self._deliveries: list[Delivery] = []
         metrics.watch(waiting=self._line.__len__, busy=self._busy, slots=shape.slots)
 
     def submit(self, reply: Reply) -> None:
@@ -101,8 +104,8 @@ class Engine:
         for slot in self.cache.slots:
             self._leave(slot, failure)
         while reply := self._line.take(background=True):
-            self._deliveries.append((reply.sink, failure))
-        self._deliver()
+            self._outbox.put(reply, failure)
+        self._outbox.deliver()
 
     def _step(self) -> bool:
         """One pass of the model; False if there is nothing to compute."""
@@ -115,7 +118,7 @@ class Engine:
         fed = self._fill()
         if fed:
             self._compute(fed)
-        self._deliver()
+        self._outbox.deliver()
         return bool(fed)
 
     def _drop_cancelled(self) -> None:
@@ -141,6 +144,7 @@ class Engine:
         begun = [slot for slot in self.cache.slots if slot.writing and slot.writing.begun]
         fed = [self._feed(slot, 1) for slot in begun if slot.remaining == 1]
         room = min(self._context.room, self._pace.chunk(writing=bool(fed)))
+        room = whole_rows(room, beside=len(fed))
         for background in (False, True):
             prompts = [
                 slot for slot in begun if slot.remaining > 1 and slot.background is background
@@ -173,6 +177,8 @@ class Engine:
         seconds = time.monotonic() - started
         self._metrics.step.observe(seconds)
         self._pace.observe(tokens, seconds)
+        if self._threads.observe(seconds):
+            self._context.use_threads(self._threads.threads)
         for part in fed:
             part.slot.held += part.tokens
             if part.slot.writing and not part.slot.remaining:
@@ -189,7 +195,7 @@ class Engine:
         if token in self.model.end_tokens:
             return self._finish(slot, writing, "stop")
         if text := writing.text.feed(self.model.piece(token)):
-            self._emit(writing.reply, Piece(text))
+            self._outbox.put(writing.reply, Piece(text), urgent=writing.completion == 1)
         if writing.text.stopped:
             return self._finish(slot, writing, "stop")
         if (
@@ -202,7 +208,7 @@ class Engine:
 
     def _finish(self, slot: Slot, writing: Writing, reason: Finish) -> None:
         if text := writing.text.finish():
-            self._emit(writing.reply, Piece(text))
+            self._outbox.put(writing.reply, Piece(text))
         self._leave(slot, writing.finished(reason))
 
     def _recover(self, decoded: Decoded, fed: list[Fed]) -> None:
@@ -221,19 +227,10 @@ class Engine:
         if not slot.writing:
             return
         if event:
-            self._emit(slot.writing.reply, event)
+            self._outbox.put(slot.writing.reply, event)
         slot.writing.sampler.close()
         slot.writing = None
         slot.last_used = self._steps
-
-    def _emit(self, reply: Reply, event: Event) -> None:
-        if not reply.cancelled:
-            self._deliveries.append((reply.sink, event))
-
-    def _deliver(self) -> None:
-        if self._deliveries:
-            self._publish(self._deliveries)
-            self._deliveries = []
 
     def _busy(self) -> float:
         return sum(slot.writing is not None for slot in self.cache.slots)

@@ -93,6 +93,7 @@ class Context:
         self, model: Model, *, sequences: int, cells: int, batch: int, threads: int
     ) -> None:
         self.abort = AbortFlag()
+        self.threads = threads
         parameters = native.llama_context_default_params()
         parameters.n_ctx = cells
         parameters.n_batch = parameters.n_ubatch = batch
@@ -144,6 +145,10 @@ class Context:
         if code in (1, 2):
             return Decoded.NO_ROOM if code == 1 else Decoded.ABORTED
         return Decoded.FAILED
+
+    def use_threads(self, count: int) -> None:
+        """Compute with so many threads from the next pass on."""
+        native.llama_set_n_threads(self._pointer, count, count)
 
     def sample(self, sampler: Sampler, place: int) -> int:
         """The next token after the one at this place of the batch last computed."""

@@ -16,7 +16,10 @@ import llama_cpp as native
 
 from backend.domain.errors import UnusableModel
 
-HARMLESS = "possible training context overflow"  # said of all slots together; each is bounded
+HARMLESS = (
+    "possible training context overflow",  # said of all slots together; each is bounded
+    *("graph_compute:", "process_ubatch:", "decode: removing", "ret = 2"),  # we aborted a pass
+)
 WARNING = 3  # ggml log levels: 1 debug, 2 info, 3 warning, 4 error
 SPECIAL = native.LLAMA_TOKEN_ATTR_CONTROL | native.LLAMA_TOKEN_ATTR_UNKNOWN
 PIECE_BYTES = 256
@@ -30,7 +33,11 @@ def route_native_log(write: Callable[[str], None]) -> None:
 
     def receive(level: int, text: bytes, _: object) -> None:
         line = text.decode("utf-8", errors="replace").strip()
-        if level in (WARNING, WARNING + 1) and line and HARMLESS not in line:
+        if (
+            level in (WARNING, WARNING + 1)
+            and line
+            and not any(harmless in line for harmless in HARMLESS)
+        ):
             write(line[:500])
 
     callback = native.llama_log_callback(receive)

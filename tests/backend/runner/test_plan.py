@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as some
 
-from backend.runner.plan import ChunkPace, common_prefix, share
+from backend.runner.plan import ChunkPace, common_prefix, share, whole_rows
 
 TOKENS = some.lists(some.integers(0, 2), max_size=30)
 
@@ -61,3 +61,8 @@ def test_short_steps_say_nothing_about_reading() -> None:
     pace.observe(tokens=4, seconds=9.0)
 
     assert pace.chunk(writing=True) == 256
+
+
+def test_a_chunk_and_what_is_written_beside_it_fill_whole_rows() -> None:
+    assert [whole_rows(60, beside=n) for n in range(5)] == [48, 47, 46, 45, 60]
+    assert whole_rows(9, beside=3) == 9
