@@ -61,6 +61,7 @@ class Engine:
         self._line = WaitingLine(shape.queue)
         self._pace = ChunkPace(largest=shape.batch, target_seconds=STEP_SECONDS)
         self._threads = ThreadPace(context.threads)
+        metrics.threads.set(context.threads)
         self._wake = threading.Event()
         self._stopping = False
         self._pass_tokens = 0
@@ -179,6 +180,7 @@ class Engine:
         self._pace.observe(tokens, seconds)
         if self._threads.observe(seconds):
             self._context.use_threads(self._threads.threads)
+            self._metrics.threads.set(self._threads.threads)
         for part in fed:
             part.slot.held += part.tokens
             if part.slot.writing and not part.slot.remaining:
@@ -223,14 +225,17 @@ class Engine:
             self.cache.clear(part.slot)
 
     def _leave(self, slot: Slot, event: Event | None) -> None:
-        """Free a slot; what it holds stays for the next prompt that begins alike."""
+        """Free a slot; the prompt it holds stays for the next that begins alike."""
         if not slot.writing:
             return
         if event:
             self._outbox.put(slot.writing.reply, event)
+        prompt_tokens = len(slot.writing.reply.prompt)
         slot.writing.sampler.close()
         slot.writing = None
         slot.last_used = self._steps
+        self.cache.cut(slot, min(prompt_tokens, len(slot.held)))
+        self.cache.tidy()
 
     def _busy(self) -> float:
         return sum(slot.writing is not None for slot in self.cache.slots)

@@ -41,6 +41,10 @@ class Metrics:
         self._busy = Gauge("runner_busy_slots", "Slots that are read or written", registry=registry)
         self._slots = Gauge("runner_slots", "Slots in all", registry=registry)
 
+        self.threads = Gauge(
+            "runner_threads", "Threads computing; fewer on a crowded machine", registry=registry
+        )
+
     def watch(self, *, waiting: Callable[[], float], busy: Callable[[], float], slots: int) -> None:
         """Read these numbers from the engine whenever metrics are asked for."""
         self._waiting.set_function(waiting)
