@@ -238,18 +238,3 @@ def _submit_when_there_is_room(engine: Engine, asked: Asked) -> None:
         except QueueFull:
             threading.Event().wait(0.005)
     raise AssertionError("the queue stays full")
-
-
-def test_idle_slots_hold_little_that_nobody_shares(desk: Desk) -> None:
-    engine = desk.engine(slots=4, cells=2048)
-    for letter in "abcd":
-        asked = Asked(SHARED + letter * 300)
-        ask(engine, asked)
-        asked.end()
-
-    held = sum(max(0, len(slot.held) - len(SHARED)) for slot in engine.cache.slots)
-
-    assert 300 <= held <= 512
-    again = Asked(SHARED + "d" * 300)
-    ask(engine, again)
-    assert again.cached() == len(SHARED) + 299
