@@ -15,6 +15,8 @@ import httpx2
 import openai
 import pytest
 
+from backend.runner.model import Model, route_native_log
+from tests.backend.runner.desk import Desk
 from tests.tiny_gguf import write_tiny_gguf
 
 KEY = "a-key-for-tests"
@@ -103,3 +105,18 @@ def spawn(model: Path, *options: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+@pytest.fixture(scope="session")
+def model(tiny_gguf: Path) -> Iterator[Model]:
+    route_native_log(lambda _: None)
+    model = Model(tiny_gguf)
+    yield model
+    model.close()
+
+
+@pytest.fixture
+def desk(model: Model) -> Iterator[Desk]:
+    desk = Desk(model)
+    yield desk
+    desk.close()

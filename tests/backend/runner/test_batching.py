@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from backend.domain.errors import PromptTooLong, QueueFull, Unavailable
 from backend.runner.batching import Engine
 from backend.runner.context import Context, Decoded, Sampler
-from backend.runner.model import Model, route_native_log
+from backend.runner.model import Model
 from backend.runner.reply import Event, Failed, Finished
 from backend.runner.sampling import Sampling
 from tests.backend.runner.desk import SECONDS, Asked, Desk, alone, ask
 
 SHARED = "shared beginning, longer than the least " * 3
-
-
-@pytest.fixture(scope="module")
-def model(tiny_gguf: Path) -> Iterator[Model]:
-    route_native_log(lambda _: None)
-    model = Model(tiny_gguf)
-    yield model
-    model.close()
-
-
-@pytest.fixture
-def desk(model: Model) -> Iterator[Desk]:
-    desk = Desk(model)
-    yield desk
-    desk.close()
 
 
 def test_a_prefix_is_copied_from_a_slot_that_is_still_writing(desk: Desk) -> None:
