@@ -15,6 +15,15 @@ from backend.processes import PARENT_VARIABLE
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 30.0
 CALM_SECONDS = 60.0
+_NEEDED = (
+    "PATH", "HOME", "LANG", "LC_", "TZ", "TMPDIR", "USER", "VIRTUAL_ENV", "PYTHON",
+    "LD_", "OMP_", "GGML_", "SSL_CERT_",
+)  # fmt: skip
+
+
+def bare_environment() -> dict[str, str]:
+    """What any process needs of this one's environment; no keys and no settings are in it."""
+    return {name: value for name, value in os.environ.items() if name.startswith(_NEEDED)}
 
 
 def pause_seconds(failures: int) -> float:
@@ -24,7 +33,7 @@ def pause_seconds(failures: int) -> float:
 
 @dataclass(frozen=True)
 class Command:
-    """What to start: arguments, environment, inherited descriptors, and where its errors go."""
+    """What to start: arguments, its whole environment, descriptors, and where its errors go."""
 
     arguments: Sequence[str]
     environment: Mapping[str, str]
@@ -67,7 +76,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE if self._command.reads_output else subprocess.DEVNULL,
                 stderr=errors,
-                env={**os.environ, **self._command.environment, PARENT_VARIABLE: str(os.getpid())},
+                env={**self._command.environment, PARENT_VARIABLE: str(os.getpid())},
                 pass_fds=self._command.pass_fds,
                 start_new_session=True,
             )
@@ -112,7 +121,9 @@ class Child:
     def last_error_line(self) -> str:
         """The last line it wrote to standard error: a child that gives up says why there."""
         try:
-            tail = self._command.errors.read_bytes()[-4000:]
+            with self._command.errors.open("rb") as errors:
+                errors.seek(max(0, errors.seek(0, os.SEEK_END) - 4000))
+                tail = errors.read()
         except FileNotFoundError:
             return ""
         lines = tail.decode(errors="replace").strip().splitlines()

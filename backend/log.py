@@ -62,10 +62,10 @@ def start_log(settings: Settings, *, process: str) -> structlog.typing.Filtering
 
 
 def rotate(settings: Settings) -> None:
-    """Keeps the log of the last runs as `.1` once it has grown over 20 MB."""
-    file = log_file(settings)
-    if file.is_file() and file.stat().st_size > MAX_BYTES:
-        file.replace(file.with_suffix(".jsonl.1"))
+    """Keeps each log as `.1` once it has grown over 20 MB. Only while nothing writes to them."""
+    for file in log_file(settings).parent.glob("*.*"):
+        if file.suffix != ".1" and file.stat().st_size > MAX_BYTES:
+            file.replace(file.with_name(file.name + ".1"))
 
 
 def _open(settings: Settings) -> int:

@@ -12,31 +12,45 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from backend.child import Child, Command
+from backend.child import Child, Command, bare_environment
+from backend.domain.errors import UnusableModel
+from backend.domain.model_card import check_prompt_format
 from backend.settings import RunnerSettings
 from backend.store.models import Model, Runner, RunnerState
 
 KEY_VARIABLE = "SUGGEST_ANSWER_RUNNER_KEY"
-UNUSABLE = 3  # exit status: the file cannot be served, so another try makes no sense
+UNUSABLE = (2, 3)  # exit statuses: settings or file cannot be used, another try makes no sense
+MOST_FAILURES = 5  # in a row, without having been ready
+FAILED_SECONDS = 60.0
 HEALTH_SECONDS = 5.0
 MISSED_CHECKS = 6
 MEMORY_SECONDS = 10.0  # until a file that found no room in memory is tried again
 _MEMORY_SHARE = 0.95
+_STRAIGHT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never by a proxy
 
 
 class RunnerChild:
     """One GGUF's runner. `look` moves it on; `row` is what the store should say of it."""
 
     def __init__(
-        self, model: Model, *, settings: RunnerSettings, threads: int, log_dir: Path
+        self,
+        model: Model,
+        *,
+        settings: RunnerSettings,
+        threads: int,
+        log_dir: Path,
+        warm_prefix: Path,
     ) -> None:
         self.model = model
         self._key = secrets.token_urlsafe(24)
         errors = log_dir / f"runner-{model.name}.log"
         self._child = Child(
             Command(
-                arguments=_arguments(model, settings, threads),
-                environment={KEY_VARIABLE: self._key},
+                arguments=[
+                    *_arguments(model, settings, threads),
+                    *("--warm-prefix", str(warm_prefix)),
+                ],
+                environment={**bare_environment(), KEY_VARIABLE: self._key},
                 errors=errors,
                 reads_output=True,
             )
@@ -47,6 +61,7 @@ class RunnerChild:
         self._said = b""
         self._checked = 0.0
         self._missed = 0
+        self._failures = 0
         self._look_again = math.inf
 
     @property
@@ -69,7 +84,7 @@ class RunnerChild:
             self._read_port()
         elif self._state == "starting":
             if _healthy(self._port, 0.5):
-                self._state, self._missed, self._problem = "ready", 0, ""
+                self._state, self._missed, self._failures, self._problem = "ready", 0, 0, ""
         elif time.monotonic() - self._checked > HEALTH_SECONDS:
             self._check_health()
 
@@ -93,18 +108,26 @@ class RunnerChild:
         self._state, self._port = "stopped", 0
 
     def _start(self) -> None:
-        if problem := _too_big(Path(self.model.path)):
-            self._state, self._problem = "failed", problem
-            self._look_again = time.monotonic() + MEMORY_SECONDS
+        if problem := _wrong_format(self.model):
+            self._fail(problem, again_after=math.inf)
+        elif problem := _too_big(Path(self.model.path)):
+            self._fail(problem, again_after=MEMORY_SECONDS)
         elif self._child.start_if_due():
-            self._state, self._problem = "starting", ""
-            self._port, self._said = 0, b""
+            self._state, self._port, self._said = "starting", 0, b""
+
+    def _fail(self, problem: str, *, again_after: float) -> None:
+        self._state, self._problem = "failed", problem
+        self._look_again = time.monotonic() + again_after
 
     def _end_noticed(self, code: int) -> None:
         said = self._child.last_error_line()
         self._port = 0
-        if code == UNUSABLE:
-            self._state, self._problem = "failed", _sentence(said) or "It cannot be served."
+        self._failures += 1
+        if code in UNUSABLE:
+            self._fail(_sentence(said) or "It cannot be served.", again_after=math.inf)
+        elif self._failures >= MOST_FAILURES:
+            problem = f"It ended {self._failures} times in a row, last with status {code}."
+            self._fail(problem, again_after=FAILED_SECONDS)
         else:
             self._state = "starting"
             self._problem = f"It ended with status {code} and is started again."
@@ -141,6 +164,16 @@ def _arguments(model: Model, settings: RunnerSettings, threads: int) -> list[str
     return arguments
 
 
+def _wrong_format(model: Model) -> str:
+    """Why the model's card forbids serving it, or nothing if it does not."""
+    try:
+        if card := model.model_card:
+            check_prompt_format(card)
+    except UnusableModel as error:
+        return str(error)
+    return ""
+
+
 def _sentence(line: str) -> str:
     """What a log line of the runner says to a person."""
     try:
@@ -152,7 +185,7 @@ def _sentence(line: str) -> str:
 def _healthy(port: int, timeout: float) -> bool:
     url = f"http://127.0.0.1:{port}/health"
     try:
-        with urllib.request.urlopen(url, timeout=timeout) as answer:
+        with _STRAIGHT.open(url, timeout=timeout) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False

@@ -48,7 +48,7 @@ class WebSettings(_Group):
     host: str = Field("127.0.0.1", description="address to listen on; beyond loopback needs keys")
     port: int = Field(8600, ge=0, le=65535, description="TCP port; 0 takes a free one")
     hosts: tuple[str, ...] = Field((), description="further host names that callers may use")
-    threads: int = Field(32, ge=2, le=512, description="requests and event streams at once")
+    threads: int = Field(64, ge=8, le=512, description="requests and event streams at once")
     agent_key: SecretStr = Field(SecretStr(""), description="key of agents' and raters' calls")
     admin_key: SecretStr = Field(SecretStr(""), description="key of admins' calls")
 
@@ -78,10 +78,12 @@ class SuggestSettings(_Group):
 class RunnerSettings(_Group):
     """How each GGUF is run. 0 leaves the choice to the runner, from model and machine."""
 
-    context: int = Field(0, ge=0, description="tokens of context for each request; 0: automatic")
+    context: int = Field(
+        0, ge=0, le=1_048_576, description="tokens of context for each request; 0: automatic"
+    )
     slots: int = Field(4, ge=1, le=64, description="requests that one runner serves at once")
-    threads: int = Field(0, ge=0, description="threads of one runner; 0: cores / runners")
-    batch: int = Field(0, ge=0, description="prompt tokens read in one step; 0: automatic")
+    threads: int = Field(0, ge=0, le=512, description="threads of one runner; 0: cores / runners")
+    batch: int = Field(0, ge=0, le=4096, description="prompt tokens read in one step; 0: automatic")
 
 
 class SearchSettings(_Group):
@@ -183,6 +185,11 @@ def _refuse_unknown_variables() -> None:
 
 def _refuse_open_door(web: WebSettings) -> None:
     keys = web.agent_key.get_secret_value(), web.admin_key.get_secret_value()
+    if keys[0] and not keys[1]:
+        raise BadSettings(
+            "web.agent_key is set and web.admin_key is not, so every agent would be an admin. "
+            "Set both."
+        )
     if web.host not in LOOPBACK and not all(keys):
         raise BadSettings(
             f"web.host is {web.host}, which others can reach. Set web.agent_key and web.admin_key "

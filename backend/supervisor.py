@@ -7,29 +7,27 @@ rows: it starts the new runner, waits until that has answered, switches, and dra
 
 from __future__ import annotations
 
-import fcntl
+import json
 import os
-import signal
 import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from contextlib import suppress
 
 import structlog
 from sqlite_utils import Database
 
-from backend.child import Child, Command
-from backend.domain.errors import BadSettings, DiskFull
-from backend.log import rotate, start_log
+from backend.child import Child, Command, bare_environment
+from backend.domain.errors import ProductError, UnknownModel
+from backend.domain.prompt import SYSTEM
 from backend.processes import SOCKET_VARIABLE
 from backend.runner_child import RunnerChild
 from backend.settings import Settings, as_environment
 from backend.store import aliases, queue
-from backend.store.database import open_database, storage_errors
+from backend.store.database import storage_errors
 from backend.store.models import (
+    Runner,
     busy,
     forget_runner,
     forget_runners,
@@ -41,7 +39,7 @@ from backend.store.models import (
 TICK_SECONDS = 0.1
 DRAIN_SECONDS = 60.0
 END_SECONDS = 5.0
-DISK_FULL_PAUSE_SECONDS = 5.0
+TROUBLE_SECONDS = 5.0
 
 
 class Supervisor:
@@ -63,9 +61,11 @@ class Supervisor:
         self._worker = self._child("backend.worker")
         self._runners: dict[str, RunnerChild] = {}
         self._draining: dict[str, float] = {}
+        self._kept: dict[str, Runner] = {}
+        self._warm_prefix = settings.state_dir / "warm_prefix.json"
 
     def _child(self, module: str, listener: socket.socket | None = None) -> Child:
-        environment = as_environment(self._settings)
+        environment = {**self._inherited(module), **as_environment(self._settings)}
         fds = [listener.fileno()] if listener else []
         if listener:
             environment[SOCKET_VARIABLE] = str(listener.fileno())
@@ -79,21 +79,34 @@ class Supervisor:
             )
         )
 
+    def _inherited(self, module: str) -> dict[str, str]:
+        """Only the worker talks to endpoints, so only it gets their keys and the proxy."""
+        return dict(os.environ) if module == "backend.worker" else bare_environment()
+
     def run(self, stop: threading.Event) -> None:
-        """Supervises until told to stop, then ends every child."""
-        forget_runners(self._db)
-        queue.release_all(self._db)
+        """Supervises until told to stop, then ends every child.
+
+        What goes wrong in a round is logged and tried again in the next: a full disk, a locked
+        database, a log that cannot be opened.
+        """
+        self._begin()
         try:
             while not stop.is_set():
                 try:
                     with storage_errors():
                         self._look()
-                except DiskFull as error:
-                    self._log.error("disk_full", said=str(error))
-                    stop.wait(DISK_FULL_PAUSE_SECONDS)
+                except (ProductError, OSError) as error:
+                    self._log.error("trouble", problem=type(error).__name__, said=str(error))
+                    stop.wait(TROUBLE_SECONDS)
                 stop.wait(TICK_SECONDS)
         finally:
             self._end_all()
+
+    def _begin(self) -> None:
+        forget_runners(self._db)
+        queue.release_all(self._db)
+        prefix = json.dumps([{"role": "system", "content": SYSTEM}], ensure_ascii=False)
+        self._warm_prefix.write_text(prefix, encoding="utf-8")
 
     def _look(self) -> None:
         self._look_at_servers()
@@ -119,21 +132,24 @@ class Supervisor:
                 settings=self._settings.runner,
                 threads=max(1, cores() // len(wanted)),
                 log_dir=self._logs,
+                warm_prefix=self._warm_prefix,
             )
         for name, runner in list(self._runners.items()):
-            before = runner.row
             if name not in wanted:
                 self._drain(runner)
                 continue
             if self._draining.pop(name, None) is not None:
                 runner.resume()
             runner.look()
-            if runner.row != before:
-                self._keep(runner)
+            self._keep(runner)
 
     def _keep(self, runner: RunnerChild) -> None:
+        """Saves what is known of a runner, if that is not what was saved last."""
         row = runner.row
+        if self._kept.get(row.model) == row:
+            return
         keep_runner(row, db=self._db)
+        self._kept[row.model] = row
         self._log.info("runner", model=row.model, state=row.state, problem=row.problem or None)
 
     def _drain(self, runner: RunnerChild) -> None:
@@ -146,15 +162,20 @@ class Supervisor:
         overdue = time.monotonic() - self._draining[name] > DRAIN_SECONDS
         if overdue or not busy(name, db=self._db):
             runner.end(within_seconds=END_SECONDS)
+            del self._runners[name], self._draining[name]
+            self._kept.pop(name, None)
             forget_runner(name, db=self._db)
             self._log.info("runner", model=name, state="stopped")
-            del self._runners[name], self._draining[name]
 
     def _look_at_promotions(self) -> None:
         for promotion in aliases.promotions(self._db):
             if promotion.state != "pending":
                 continue
-            model = model_named(promotion.model, db=self._db)
+            try:
+                model = model_named(promotion.model, db=self._db)
+            except UnknownModel as error:
+                aliases.give_up(promotion, str(error), db=self._db)
+                continue
             state, problem = "ready", ""
             if model.kind == "gguf":
                 if model.name not in self._runners:  # asked for since this round began
@@ -176,60 +197,11 @@ class Supervisor:
         deadline = time.monotonic() + END_SECONDS
         for child in children:
             child.end(within_seconds=deadline - time.monotonic())
-        forget_runners(self._db)
+        with suppress(ProductError), storage_errors():
+            forget_runners(self._db)
         self._log.info("stopped")
 
 
 def cores() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def supervise(settings: Settings, *, ready: Callable[[str], None]) -> None:
-    """Runs the product until SIGTERM or Ctrl-C. `ready` gets the address once it listens.
-
-    Raises BadSettings if the port is taken or another supervisor has the state directory.
-    """
-    stop = threading.Event()
-
-    def end(number: int, frame: FrameType | None) -> None:
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
-    rotate(settings)
-    log = start_log(settings, process="supervisor")
-    db = open_database(settings.database)
-    with _alone(settings), _listener(settings) as listener:
-        host, port = listener.getsockname()[:2]
-        log.info("listening", host=host, port=port)
-        ready(f"http://{host}:{port}")
-        Supervisor(settings, listener=listener, db=db, log=log).run(stop)
-
-
-@contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
-    with (settings.state_dir / "serve.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BadSettings(
-                f"suggest answer already runs on {settings.state_dir}. Stop it first, or choose "
-                "another state_dir."
-            ) from error
-        yield
-
-
-@contextmanager
-def _listener(settings: Settings) -> Iterator[socket.socket]:
-    web = settings.web
-    try:
-        listener = socket.create_server((web.host, web.port), backlog=256)
-    except OSError as error:
-        raise BadSettings(
-            f"Cannot listen on {web.host}:{web.port}: {error.strerror}. Stop what uses the port, "
-            "or set web.port (0 takes a free one)."
-        ) from error
-    with listener:
-        listener.set_inheritable(True)
-        yield listener

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from sqlite_utils import Database
 
-from backend.domain.errors import DiskFull, UnusableModel
+from backend.domain.errors import Unavailable, UnusableModel
 from backend.log import start_log
 from backend.processes import die_with_parent
 from backend.services.answering import Answered, answer
@@ -23,13 +23,13 @@ from backend.services.writers import Writers
 from backend.settings import Settings, read_settings
 from backend.store import queue
 from backend.store.database import open_database
-from backend.store.models import Model, Runner, models, runners
+from backend.store.models import SERVING, Model, Runner, models, runners
 from backend.store.queue import Work
 
 POLL_SECONDS = 0.015
 WATCH_SECONDS = 0.2
 LOOK_SECONDS = 0.25
-DISK_FULL_PAUSE_SECONDS = 5.0
+STORE_PAUSE_SECONDS = 5.0
 GIVE_UP_SECONDS = 1.0
 
 
@@ -50,13 +50,14 @@ class Worker:
         """Works until told to stop; what is unfinished then is for the next worker."""
         watch = asyncio.create_task(self._watch())
         clock, seen = asyncio.get_running_loop().time, -1
-        while not stop.is_set():
+        while not stop.is_set() and not watch.done():
             version = self._version()
             if version != seen or clock() >= self.look_at:
                 seen, self.look_at = version, clock() + LOOK_SECONDS
                 self._claim_all()
             await asyncio.sleep(POLL_SECONDS)
         watch.cancel()
+        self._report(watch)
         for task in self.tasks.values():
             task.cancel()
         await asyncio.gather(*self.tasks.values(), watch, return_exceptions=True)
@@ -76,9 +77,9 @@ class Worker:
                 work = queue.claim(
                     free, lease_seconds=self.settings.suggest.lease_seconds, db=self.db
                 )
-            except DiskFull:
-                self.log.error("disk_full")
-                self.look_at += DISK_FULL_PAUSE_SECONDS
+            except Unavailable as error:
+                self.log.error("store_unavailable", problem=type(error).__name__)
+                self.look_at += STORE_PAUSE_SECONDS
                 return
             if work is None:
                 return
@@ -91,7 +92,7 @@ class Worker:
 
     def _report(self, task: asyncio.Task[None]) -> None:
         """An error of ours: the candidate's lease runs out and it is tried again."""
-        if not task.cancelled() and (error := task.exception()):
+        if task.done() and not task.cancelled() and (error := task.exception()):
             self.log.error("worker_error", exc_info=error)
 
     def _room(self, model: Model, runner: Runner | None) -> bool:
@@ -101,7 +102,7 @@ class Worker:
             return self.running[model.name] < self.settings.suggest.outside_slots
         return (
             runner is not None
-            and runner.state == "ready"
+            and runner.state in SERVING
             and self.running[model.name] < self.settings.runner.slots
         )
 
@@ -114,9 +115,9 @@ class Worker:
         except UnusableModel as error:
             queue.fail(work, type(error).__name__, str(error), db=self.db)
             log.warning("candidate_failed", problem=type(error).__name__)
-        except DiskFull:
-            log.error("disk_full")
-            await asyncio.sleep(DISK_FULL_PAUSE_SECONDS)
+        except Unavailable as error:
+            log.error("store_unavailable", problem=type(error).__name__)
+            await asyncio.sleep(STORE_PAUSE_SECONDS)
         finally:
             self.running[work.model] -= 1
             self.tasks.pop(work.claim, None)
@@ -129,24 +130,33 @@ class Worker:
         lease = self.settings.suggest.lease_seconds
         while True:
             await asyncio.sleep(WATCH_SECONDS)
-            mine = list(self.tasks)
-            if mine and clock() - renewed > lease / 4:
-                renewed = clock()
-                still = queue.renew(mine, lease_seconds=lease, db=self.db)
-            else:
-                still = queue.held(self.db) if mine else set()
-            for claim in mine:
-                if claim not in still and claim in self.tasks:
-                    self.tasks[claim].cancel()
-            if clock() - given_up > GIVE_UP_SECONDS:
-                given_up = clock()
-                self._give_up()
+            try:
+                due = clock() - renewed > lease / 4
+                self._look_after_claims(lease if due else 0.0)
+                renewed = clock() if due else renewed
+                if clock() - given_up > GIVE_UP_SECONDS:
+                    given_up = clock()
+                    self._give_up()
+            except Unavailable as error:  # the disk is full, or the database locked: it passes
+                self.log.error("store_unavailable", problem=type(error).__name__)
+
+    def _look_after_claims(self, lease: float) -> None:
+        """Renews all leases, if `lease` is given, and ends tasks whose claim is no longer held."""
+        mine = list(self.tasks)
+        if not mine:
+            return
+        still = queue.held(self.db)
+        if lease:
+            still = queue.renew(mine, lease_seconds=lease, db=self.db)
+        for claim in mine:
+            if claim not in still and claim in self.tasks:
+                self.tasks[claim].cancel()
 
     def _give_up(self) -> None:
         running = runners(self.db)
         for model in models(self.db):
             runner = running.get(model.name)
-            if model.kind != "gguf" or (runner and runner.state == "ready"):
+            if model.kind != "gguf" or (runner and runner.state in SERVING):
                 self.absent_since.pop(model.name, None)
                 continue
             self._give_up_on(model, runner)

@@ -78,14 +78,12 @@ class Product:
 
     def children(self, module: str) -> list[int]:
         """Process ids of the product's children that run a module, such as `backend.worker`."""
-        found = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                arguments = _read(entry / "cmdline").split("\0")
-                ours = f"SUGGEST_ANSWER_STATE_DIR={self.state_dir}" in _read(entry / "environ")
-                if ours and "-m" in arguments and module in arguments:
-                    found.append(int(entry.name))
-        return sorted(found)
+        ours = {self.process.pid}
+        for _ in range(2):  # gunicorn's worker is a child's child
+            ours |= {pid for pid in _processes() if _parent(pid) in ours}
+        return sorted(
+            pid for pid in ours if module in _read(Path(f"/proc/{pid}/cmdline")).split("\0")
+        )
 
     def kill(self, module: str) -> int:
         """SIGKILL to every process of a module; how many there were."""
@@ -142,6 +140,24 @@ def _address(process: subprocess.Popen[str]) -> str:
         if found := re.search(r"http://[\d.]+:\d+", line):
             return found.group()
     raise AssertionError(f"the product ended with status {process.wait()}")
+
+
+def alive(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    return _status(pid)[:1] not in ([], ["Z"])
+
+
+def _processes() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def _parent(pid: int) -> int:
+    return int((*_status(pid)[1:2], "0")[0])
+
+
+def _status(pid: int) -> list[str]:
+    """State, parent and so on, as proc(5) lists them after the name."""
+    return _read(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
 
 
 def _read(file: Path) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from backend.cli.shared import Start, is_serving, opened
 from backend.domain.errors import BadInput, TooLarge, Unavailable
 from backend.domain.suggestion import FINISHED
 from backend.domain.ticket import MAX_TICKET_BYTES, Ticket
+from backend.processes import PARENT_VARIABLE
 from backend.services.overview import ready
 from backend.services.suggesting import Ask, cancel_suggestion, suggest
 from backend.settings import Settings
@@ -57,10 +59,12 @@ def ask(  # noqa: PLR0913 - one for each option
     """
     settings = start.settings()
     request = Ask(read_ticket(file), steering=steering, models=names, fresh=fresh)
-    with opened(settings) as db, _product(settings, db):
+    with opened(settings) as db, _product(settings, db) as is_running:
         begun = time.monotonic()
         found = suggest(request, settings=settings.suggest, db=db)
-        found = _follow(found, db=db, quiet=as_json, names=show_names)
+        found = _follow(
+            found, db=db, is_running=is_running, console=Console(quiet=as_json), names=show_names
+        )
     if as_json:
         click.echo(json.dumps(_plain(found, names=show_names), ensure_ascii=False, indent=2))
     else:
@@ -104,27 +108,39 @@ def _from_json(text: str, file: Path) -> Ticket:
 
 
 @contextmanager
-def _product(settings: Settings, db: Database) -> Iterator[None]:
-    """The running product, or one that is started for the time of this block."""
+def _product(settings: Settings, db: Database) -> Iterator[Callable[[], bool]]:
+    """The running product, or one that is started for this block; says whether it still runs."""
     if is_serving(settings):
-        yield
+        yield lambda: is_serving(settings)
         return
     command = [sys.executable, "-m", "backend", "--state-dir", str(settings.state_dir)]
     process = subprocess.Popen(  # noqa: S603 - our own command
-        [*command, "serve", "--port", "0"], stdout=subprocess.DEVNULL
+        [*command, "serve", "--port", "0"],
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, PARENT_VARIABLE: str(os.getpid())},
     )
     try:
         deadline = time.monotonic() + _START_SECONDS
-        while not ready(db) and process.poll() is None and time.monotonic() < deadline:
+        while (
+            not ready(db, named=settings.suggest.models)
+            and process.poll() is None
+            and time.monotonic() < deadline
+        ):
             time.sleep(_LOOK_SECONDS)
-        yield
+        yield lambda: process.poll() is None
     finally:
         process.terminate()
         process.wait()
 
 
-def _follow(found: Suggestion, *, db: Database, quiet: bool, names: bool) -> Suggestion:
-    console = Console(quiet=quiet)
+def _follow(
+    found: Suggestion,
+    *,
+    db: Database,
+    is_running: Callable[[], bool],
+    console: Console,
+    names: bool,
+) -> Suggestion:
     try:
         with Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
             while True:
@@ -135,6 +151,8 @@ def _follow(found: Suggestion, *, db: Database, quiet: bool, names: bool) -> Sug
                     live.update(Group(*panels), refresh=True)
                 if over:
                     return found
+                if not is_running():
+                    raise Unavailable("The product stopped before it had answered. Start it again.")
                 time.sleep(_LOOK_SECONDS)
     except KeyboardInterrupt:
         cancel_suggestion(found.id, db=db)

@@ -49,7 +49,12 @@ def export(start: Start, folder: Path) -> None:
     Raters appear under pseudonyms. Personal data in tickets is not replaced yet: keep the files
     inside the house.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(
+            f"{folder} cannot be made: {error.strerror}. Name another folder."
+        ) from error
     with opened(start.settings()) as db:
         ratings = export_ratings(folder / "ratings.jsonl", db=db)
         examples = export_examples(folder / "examples.jsonl", db=db)

@@ -11,12 +11,14 @@ import click
 
 from backend.cli.shared import Start, opened
 from backend.log import log_file
+from backend.processes import die_with_parent
 from backend.services.demo import prepare_demo
 from backend.services.overview import model_states
+from backend.serving import supervise
 from backend.settings import Settings
-from backend.supervisor import supervise
 
 _LOOK_SECONDS = 0.05
+_STRAIGHT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never by a proxy
 
 
 @click.command()
@@ -26,6 +28,7 @@ _LOOK_SECONDS = 0.05
 @click.pass_obj
 def serve(start: Start, demo: bool | None, host: str | None, port: int | None) -> None:
     """Run web, worker and a runner for each active model, until Ctrl-C."""
+    die_with_parent()  # of a command that started it for a while; by hand, nothing
     web = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = start.settings(demo=demo, web=web or None)
     if settings.demo:
@@ -58,7 +61,7 @@ def _tell_when_ready(address: str, settings: Settings) -> None:
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own address
+        with _STRAIGHT.open(url, timeout=5) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False

@@ -25,6 +25,8 @@ A message says what is so and what to do about it. No error here knows HTTP or t
     ├── Unavailable           try again, or free something first
     │   ├── QueueFull
     │   ├── DiskFull
+    │   ├── StoreBusy
+    │   ├── TooManyFollowers
     │   └── NoModel
     ├── StoreError
     │   └── DatabaseTooNew
@@ -139,6 +141,14 @@ class DiskFull(Unavailable):
     """The disk has no room left; nothing was saved."""
 
 
+class StoreBusy(Unavailable):
+    """Another program keeps the database locked."""
+
+
+class TooManyFollowers(Unavailable):
+    """More event streams are open than the server has room for."""
+
+
 class NoModel(Unavailable):
     """No model is active, so nothing can answer."""
 
@@ -168,7 +178,11 @@ class EngineTimeout(EngineError):
 
 
 class EngineBusy(EngineError):
-    """The endpoint has no room for another request now."""
+    """The endpoint has no room for another request now, and may say when it will."""
+
+    def __init__(self, message: str, *, retry_after_seconds: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class EngineRefused(EngineError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import httpx2
 import openai
@@ -39,6 +40,7 @@ class ChatEngine:
             api_key=key or "none",
             max_retries=0,  # the queue tries again; a retry here would hide it
             timeout=openai.Timeout(timeout_seconds, connect=CONNECT_SECONDS),
+            http_client=_straight() if _is_here(base_url) else None,
         )
         self._limit_field = "max_tokens"
 
@@ -106,6 +108,15 @@ class ChatEngine:
             ) from error
 
 
+def _is_here(base_url: str) -> bool:
+    return urlsplit(base_url).hostname in ("127.0.0.1", "localhost", "::1")
+
+
+def _straight() -> httpx2.AsyncClient:
+    """A client that takes no proxy from the environment: for this machine there is none."""
+    return openai.DefaultAsyncHttpx2Client(trust_env=False)
+
+
 def _whole(text: str) -> str:
     """The text without halves of characters, which JSON can hold and SQLite cannot."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -132,7 +143,10 @@ def _status_error(error: openai.APIStatusError, where: str) -> ProductError:
     if body.get("code") == "insufficient_quota":
         return EngineRefused(f"{where} has no credit left for this key: {said}")
     if error.status_code in (429, 503):
-        return EngineBusy(f"{where} has no room now: {said}")
+        return EngineBusy(
+            f"{where} has no room now: {said}",
+            retry_after_seconds=_seconds(error.response.headers.get("Retry-After")),
+        )
     if error.status_code >= 500:
         return EngineUnreachable(f"{where} failed ({error.status_code}): {said}")
     if _is_too_long(body):
@@ -151,6 +165,11 @@ def _is_too_long(body: Mapping[str, Any]) -> bool:
         or body.get("type") == "exceed_context_size_error"
         or "maximum context length" in str(body.get("message"))
     )
+
+
+def _seconds(header: str | None) -> float:
+    """The seconds of a Retry-After header, a minute at most; 0 for none, or a date."""
+    return min(float(header), 60.0) if header and header.isascii() and header.isdigit() else 0.0
 
 
 def _count(value: object) -> int:

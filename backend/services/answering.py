@@ -13,6 +13,7 @@ from sqlite_utils import Database
 from backend.domain import prompt as prompts
 from backend.domain.errors import (
     WORTH_ANOTHER_TRY,
+    EngineBusy,
     EngineRefused,
     EngineUnreachable,
     ProductError,
@@ -76,6 +77,8 @@ def _again(work: Work, error: ProductError, *, attempts: int, db: Database) -> s
         queue.fail(work, kind, f"{error} Tried {work.attempts} times.", db=db)
         return "failed"
     pause = _FIRST_PAUSE_SECONDS * 2 ** (work.attempts - 1)
+    if isinstance(error, EngineBusy):
+        pause = max(pause, error.retry_after_seconds)
     queue.try_again(work, kind, str(error), after_seconds=pause, db=db)
     return "queued"
 

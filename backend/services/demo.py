@@ -10,7 +10,7 @@ from sqlite_utils import Database
 from backend.services.deploying import card_beside, sha256_of
 from backend.services.importing import import_files
 from backend.store.knowledge import solved_ticket_count
-from backend.store.models import Model, add_model, models, move_model
+from backend.store.models import Model, add_model, is_removed, models, move_model
 
 DEMO = Path(__file__).resolve().parent.parent.parent / "demo"
 
@@ -27,6 +27,8 @@ def prepare_demo(*, db: Database) -> None:
         )
     known = {model.name: model for model in models(db)}
     for wanted in demo_models():
+        if is_removed(wanted.name, db=db):
+            continue
         registered = known.get(wanted.name)
         if registered is None:
             add_model(wanted, db=db)

@@ -12,6 +12,7 @@ from sqlite_utils import Database
 from backend.domain.errors import BadInput, Conflict, HashMismatch, NotAGguf
 from backend.domain.model_card import FILE_NAME, ModelCard, check_prompt_format
 from backend.store import aliases
+from backend.store.database import transaction
 from backend.store.models import Model, add_model, model_named, remove_model, set_active
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -105,10 +106,11 @@ def deactivate(name: str, *, db: Database) -> Model:
 
 def remove(name: str, *, db: Database) -> None:
     """Takes the model out for good. Its ratings stay. Raises Conflict while an alias names it."""
-    for promotion in aliases.promotions(db):
-        if promotion.model == name and promotion.state in ("current", "pending"):
-            raise Conflict(f"{promotion.alias} is {name}. Promote another model first.")
-    remove_model(name, db=db)
+    with transaction(db):
+        for promotion in aliases.promotions(db):
+            if promotion.model == name and promotion.state in ("current", "pending"):
+                raise Conflict(f"{promotion.alias} is {name}. Promote another model first.")
+        remove_model(name, db=db)
 
 
 def promote(name: str, *, db: Database) -> Model:

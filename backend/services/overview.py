@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlite_utils import Database
@@ -38,9 +39,16 @@ def model_states(db: Database) -> list[ModelState]:
     return states
 
 
-def ready(db: Database) -> bool:
-    """Whether a click would be answered: no active model still starts, and at least one can."""
-    states = [one.state for one in model_states(db) if one.model.active]
+def ready(db: Database, *, named: Sequence[str] = ()) -> bool:
+    """Whether a click would be answered: none of its models still starts, and at least one can.
+
+    Its models are those `named` in the settings, else the active ones.
+    """
+    states = [
+        one.state
+        for one in model_states(db)
+        if (one.model.name in named if named else one.model.active)
+    ]
     return (
         "starting" not in states
         and "stopped" not in states

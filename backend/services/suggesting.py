@@ -62,7 +62,7 @@ def suggest(ask: Ask, *, settings: SuggestSettings, db: Database) -> Suggestion:
         if not ask.fresh:
             same = find_same(same_request(ask.ticket, ask.steering, names), db=db)
         if same is None:
-            _refuse_full(len(names), settings=settings, db=db)
+            _refuse_full(len(names), ask.prefer, settings=settings, db=db)
             same = add_suggestion(
                 ask.ticket, names, steering=ask.steering, prefer=ask.prefer, db=db
             )
@@ -83,19 +83,21 @@ def models_for(asked: Sequence[str], *, settings: SuggestSettings, db: Database)
         )
     for name in names:
         model = model_named(name, db=db)
-        if model.kind == "gguf" and not model.active and name not in settings.models:
+        if not model.active and name not in settings.models:
             raise UnusableModel(
-                f"{name} is registered but not active, so it is not running. "
+                f"{name} is registered but not active. "
                 f"Activate it with `suggest-answer models activate {name}`."
             )
     return names
 
 
-def _refuse_full(wanted: int, *, settings: SuggestSettings, db: Database) -> None:
+def _refuse_full(wanted: int, prefer: Prefer, *, settings: SuggestSettings, db: Database) -> None:
+    """Raises QueueFull; what is only prepared may fill half of the queue, people have the rest."""
     waiting = throughput.waiting(db)
-    if waiting + wanted > settings.queue_limit:
+    limit = settings.queue_limit if prefer == "now" else settings.queue_limit // 2
+    if waiting + wanted > limit:
         raise QueueFull(
-            f"{waiting} replies are waiting or being written and {settings.queue_limit} are the "
+            f"{waiting} replies are waiting or being written and {limit} are the "
             "limit. Try again in a moment, or ask for fewer models.",
             retry_after_seconds=10,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from backend.engines.chat import ChatEngine
 from backend.engines.engine import Engine
 from backend.engines.nearest import NearestEngine
 from backend.settings import Settings
-from backend.store.models import Model, Runner
+from backend.store.models import SERVING, Model, Runner
 from backend.store.search import nearest_answer
 
 
@@ -25,6 +26,7 @@ class Writers:
     db: Database
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     _chats: dict[tuple[str, str, str], ChatEngine] = field(default_factory=dict)
+    _closing: set[asyncio.Future[None]] = field(default_factory=set)
 
     def engine(self, model: Model, *, runner: Runner | None, exclude_source: str) -> Engine:
         """The engine for one reply. Raises UnusableModel where a key or a runner is missing."""
@@ -32,7 +34,7 @@ class Writers:
             return self._nearest(exclude_source)
         if model.kind == "chat":
             return self._chat(model.remote_name, model.base_url, self._key(model))
-        if runner is None or runner.state != "ready":
+        if runner is None or runner.state not in SERVING:
             raise UnusableModel(f"{model.name} is not running. See `suggest-answer models list`.")
         return self._chat(model.name, runner.base_url, runner.key)
 
@@ -57,8 +59,16 @@ class Writers:
             )
         return key
 
+    def _forget_others(self, name: str, where: tuple[str, str, str]) -> None:
+        """Closes clients of the model's earlier runners, which are gone."""
+        for old in [one for one in self._chats if one[0] == name and one != where]:
+            closing = asyncio.ensure_future(self._chats.pop(old).aclose())
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+
     def _chat(self, name: str, base_url: str, key: str) -> ChatEngine:
         where = (name, base_url, key)
+        self._forget_others(name, where)
         if where not in self._chats:
             self._chats[where] = ChatEngine(
                 name=name,

@@ -48,8 +48,8 @@ def aliases(db: Database) -> dict[str, str]:
 
 def ask_promotion(model: str, *, db: Database, alias: str = PRODUCTION) -> int:
     """Asks that `alias` points to the model; a pending wish for the same alias gives way."""
-    model_named(model, db=db)
     with transaction(db):
+        model_named(model, db=db)
         current = aliases(db).get(alias)
         if current == model:
             raise Conflict(f"{alias} is {model} already.")

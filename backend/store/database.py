@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from backend.domain.errors import DatabaseTooNew, DiskFull, StoreError
+from backend.domain.errors import DatabaseTooNew, DiskFull, StoreBusy, StoreError
 from backend.store.migrations import migrations
 
 BUSY_TIMEOUT_SECONDS = 10.0
@@ -31,13 +31,17 @@ def open_database(path: Path) -> Database:
     unless it runs inside `transaction`. Raises DatabaseTooNew for a file from a newer version,
     StoreError for a file that is no database, DiskFull.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with storage_errors(path):
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StoreError(
+            f"{path.parent} cannot be made: {error.strerror}. Use another state directory."
+        ) from error
+    with _alone(path), storage_errors(path):
         db = connect(path)
         _refuse_newer(db, path)
         if migrations.pending(db):
-            with _alone(path):
-                migrations.apply(db)
+            migrations.apply(db)
     return db
 
 
@@ -55,8 +59,14 @@ def connect(path: Path) -> Database:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """One process at a time: two that open an old database migrate it once."""
-    with path.with_suffix(".lock").open("w") as lock:
+    """One process at a time: two that open a new or old database make or migrate it once."""
+    try:
+        lock = path.with_suffix(".lock").open("w")
+    except OSError as error:
+        raise StoreError(
+            f"{path.parent} cannot be written: {error.strerror}. Use another state directory."
+        ) from error
+    with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -85,6 +95,11 @@ def storage_errors(path: Path | None = None) -> Iterator[None]:
                 "The disk with the database is full, so nothing was saved. Free some space "
                 "(old models and logs in the state directory are a start), then try again."
             ) from error
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise StoreBusy(
+                f"Another program keeps the database locked for over {BUSY_TIMEOUT_SECONDS:.0f} s. "
+                "End what reads or writes it (a backup, a database browser), then try again."
+            ) from error
         if code in _UNUSABLE:
             raise StoreError(
                 f"{path or 'The database'} {_UNUSABLE[code]}. "
@@ -95,7 +110,13 @@ def storage_errors(path: Path | None = None) -> Iterator[None]:
 
 @contextmanager
 def transaction(db: Database) -> Iterator[None]:
-    """All or nothing, and alone: a write transaction that is rolled back on any error."""
+    """All or nothing, and alone: a write transaction that is rolled back on any error.
+
+    Inside another one it is a part of that one.
+    """
+    if db.conn.in_transaction:
+        yield
+        return
     with storage_errors():
         db.execute("BEGIN IMMEDIATE")
         try:

@@ -14,6 +14,7 @@ from backend.store.database import now, transaction
 
 ModelKind = Literal["gguf", "chat", "nearest"]
 RunnerState = Literal["starting", "ready", "draining", "failed", "stopped"]
+SERVING = ("ready", "draining")  # a draining runner still does what was asked before
 
 _COLUMNS = (
     "name, kind, path, sha256, base_url, remote_name, key_variable, card, prompt_tokens, active"
@@ -107,6 +108,12 @@ def active_models(db: Database) -> list[str]:
     return [model.name for model in models(db) if model.active]
 
 
+def is_removed(name: str, *, db: Database) -> bool:
+    """Whether a model of this name was removed: its name is taken for good."""
+    row = db.execute("SELECT removed FROM models WHERE name = ?", [name]).fetchone()
+    return bool(row and row[0])
+
+
 def set_active(name: str, active: bool, *, db: Database) -> None:
     """Puts a model among those that answer each click, or takes it out. Raises UnknownModel."""
     model_named(name, db=db)
@@ -165,11 +172,13 @@ def forget_runner(model: str, *, db: Database) -> None:
 
 
 def busy(model: str, *, db: Database) -> bool:
-    """Whether one of the model's candidates is being written."""
-    (count,) = db.execute(
-        "SELECT count(*) FROM candidates WHERE model = ? AND state = 'writing'", [model]
+    """Whether candidates of the model wait or are being written."""
+    (found,) = db.execute(
+        "SELECT EXISTS (SELECT 1 FROM candidates "
+        "WHERE model = ? AND state IN ('queued', 'writing'))",
+        [model],
     ).fetchone()
-    return bool(count)
+    return bool(found)
 
 
 def wanted_ggufs(named: Sequence[str], *, db: Database) -> list[Model]:

@@ -186,24 +186,31 @@ def _change(
 
 def hand_back(db: Database) -> int:
     """The worker ends in order: what it held waits again, and the try does not count."""
-    cursor = db.execute(
-        "UPDATE candidates SET state = 'queued', claim = NULL, text = '', "
-        "attempts = max(0, attempts - 1) WHERE state = 'writing'"
-    )
+    with storage_errors():
+        cursor = db.execute(
+            "UPDATE candidates SET state = 'queued', claim = NULL, text = '', "
+            "attempts = max(0, attempts - 1) WHERE state = 'writing'"
+        )
     return int(cursor.rowcount)
 
 
 def release_all(db: Database) -> int:
-    """The worker is gone: everything it held may be claimed at once. Returns how many."""
-    cursor = db.execute("UPDATE candidates SET lease_until = 0 WHERE state = 'writing'")
+    """The worker is gone: everything it held waits again. Returns how many."""
+    with storage_errors():
+        cursor = db.execute(
+            "UPDATE candidates SET state = 'queued', claim = NULL, text = '' "
+            "WHERE state = 'writing'"
+        )
     return int(cursor.rowcount)
 
 
 def give_up_waiting(model: str, *, queued_before: str, detail: str, db: Database) -> int:
     """Fails what waited too long for a model that does not run. Returns how many."""
-    cursor = db.execute(
-        "UPDATE candidates SET state = 'failed', problem = 'NoModel', problem_detail = ?, "
-        "finished = ? WHERE state = 'queued' AND queued < ? AND model = ?",
-        [detail, now(), queued_before, model],
-    )
+    with storage_errors():
+        cursor = db.execute(
+            "UPDATE candidates SET state = 'failed', problem = 'NoModel', problem_detail = ?, "
+            "finished = ?, claim = NULL WHERE queued < ? AND model = ? "
+            "AND (state = 'queued' OR state = 'writing' AND lease_until < ?)",
+            [detail, now(), queued_before, model, time.time()],
+        )
     return int(cursor.rowcount)

@@ -101,7 +101,7 @@ def current_ratings(*, db: Database) -> list[RatedCandidate]:
             JOIN candidates ON candidates.id = rating.candidate_id
             JOIN suggestions ON suggestions.id = candidates.suggestion_id
             JOIN tickets ON tickets.id = suggestions.ticket_id
-            ORDER BY rating.created, rating.id"""  # noqa: S608 - no value in it
+            ORDER BY rating.created, rating.rowid"""  # noqa: S608 - no value in it
     )
     return [_rated(row) for row in rows]
 
@@ -115,7 +115,7 @@ def sent_replies(*, db: Database) -> list[SentReply]:
             JOIN candidates ON candidates.id = outcomes.candidate_id
             JOIN suggestions ON suggestions.id = candidates.suggestion_id
             JOIN tickets ON tickets.id = suggestions.ticket_id
-            WHERE outcomes.kind = 'sent' ORDER BY outcomes.created, outcomes.id"""  # noqa: S608
+            WHERE outcomes.kind = 'sent' ORDER BY outcomes.created, outcomes.rowid"""  # noqa: S608
     )
     return [SentReply(question=_question(row), **row) for row in rows]
 

@@ -25,8 +25,10 @@ def install(app: Flask) -> None:
     @app.before_request
     def check() -> None:
         _check_host()
-        if request.method in _CHANGES and request.content_length and not request.is_json:
-            raise BadInput("The body must be JSON, with Content-Type: application/json.")
+        if request.method in _CHANGES:
+            _check_origin()
+            if request.method != "DELETE" and not request.is_json:
+                raise BadInput("The body must be JSON, with Content-Type: application/json.")
         if request.path not in OPEN_PATHS and not _is_page(request.path):
             _check_key()
 
@@ -64,6 +66,13 @@ def _check_host() -> None:
     name = urlsplit(f"//{request.host}").hostname or ""
     if name not in LOOPBACK and name not in web.hosts:
         raise Forbidden(f"This server does not answer to the name {name!r}. See web.hosts.")
+
+
+def _check_origin() -> None:
+    """Refuses changes that a page of another site asks a browser for."""
+    origin = request.headers.get("Origin", "")
+    if origin and urlsplit(origin).netloc != request.host:
+        raise Forbidden(f"Pages of {origin} may not change anything here.")
 
 
 def _is_page(path: str) -> bool:

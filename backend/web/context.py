@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore
+from typing import cast
+
 from flask import Flask, current_app, g, request
 from sqlite_utils import Database
 
+from backend.domain.errors import TooManyFollowers
 from backend.settings import Settings
 from backend.store.database import connect
 
@@ -25,6 +31,28 @@ def store() -> Database:
     return found
 
 
+@contextmanager
+def long_call() -> Iterator[bool]:
+    """Whether this call may wait: some threads are always kept for calls that do not."""
+    calls = current_app.extensions["long_calls"]
+    admitted = calls.acquire(blocking=False)
+    try:
+        yield admitted
+    finally:
+        if admitted:
+            calls.release()
+
+
+def admit_long_call() -> Callable[[], None]:
+    """Takes a place for an event stream; returns what gives it back. Raises TooManyFollowers."""
+    calls = current_app.extensions["long_calls"]
+    if not calls.acquire(blocking=False):
+        raise TooManyFollowers(
+            "Too many suggestions are followed at once. Ask with `wait` instead, or try again soon."
+        )
+    return cast("Callable[[], None]", calls.release)
+
+
 def rater() -> str:
     """Who asks, as the caller says: header `X-Rater`, or `rater` in the address."""
     return (request.headers.get("X-Rater") or request.args.get("rater") or "").strip()
@@ -33,6 +61,7 @@ def rater() -> str:
 def install(app: Flask, settings: Settings) -> None:
     """Gives the app its settings and closes each request's connection."""
     app.extensions["settings"] = settings
+    app.extensions["long_calls"] = BoundedSemaphore(settings.web.threads * 3 // 4)
 
     @app.teardown_appcontext
     def close(error: BaseException | None) -> None:

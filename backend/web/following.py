@@ -13,7 +13,7 @@ from sqlite_utils import Database
 from backend.domain.suggestion import FINISHED
 from backend.settings import Settings
 from backend.store.database import connect
-from backend.store.suggestions import Candidate, revision, suggestion
+from backend.store.suggestions import Candidate, Suggestion, revision, suggestion
 from backend.web.views import candidate_json, growth, state_of, suggestion_json
 
 POLL_SECONDS = 0.015
@@ -44,12 +44,12 @@ class Changes:
         return int(version)
 
 
-def wait_for_change(suggestion_id: str, *, since: int, seconds: float, db: Database) -> None:
+def wait_for_change(found: Suggestion, *, since: int, seconds: float, db: Database) -> None:
     """Returns once the suggestion's revision is over `since`, or it is finished, or time is up."""
     deadline = time.monotonic() + min(seconds, LONGEST_WAIT_SECONDS)
     changes = Changes(db)
     while True:
-        found = suggestion(suggestion_id, db=db)
+        found = suggestion(found.id, db=db)
         if found.revision > since or state_of(found) in FINISHED:
             return
         if not changes.wait(until=deadline):
@@ -80,10 +80,10 @@ def events(
             if revision(suggestion_id, db=db) == found.revision:
                 continue
             found = suggestion(suggestion_id, db=db)
-            for one in found.candidates:
-                if one.revision > told[one.id].revision:
-                    yield _event("candidate", _step(told[one.id], one), found.revision)
-                    told[one.id] = one
+            changed = [one for one in found.candidates if one.revision > told[one.id].revision]
+            for one in sorted(changed, key=lambda one: one.revision):
+                yield _event("candidate", _step(told[one.id], one), one.revision)
+                told[one.id] = one
         yield _event("end", {"state": state_of(found)}, found.revision)
 
 
@@ -103,4 +103,5 @@ def _event(kind: str, body: dict[str, Any], number: int) -> str:
 
 def last_seen(header: str | None) -> int | None:
     """The revision in a `Last-Event-ID` header, or None for none or nonsense."""
-    return int(header) if header and header.isascii() and header.isdigit() else None
+    is_number = header and header.isascii() and header.isdigit() and len(header) <= 15
+    return int(header) if header and is_number else None

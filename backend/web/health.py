@@ -18,7 +18,7 @@ from sqlite_utils import Database
 
 from backend.services.overview import model_states, ready
 from backend.store import throughput
-from backend.web import context
+from backend.web import auth, context
 
 bp = Blueprint("health", __name__)
 
@@ -34,7 +34,7 @@ def get_healthz() -> ResponseReturnValue:
 def get_readyz() -> ResponseReturnValue:
     """200 once every active model has answered or failed, and at least one can answer."""
     states = [one for one in model_states(context.store()) if one.model.active]
-    is_ready = ready(context.store())
+    is_ready = ready(context.store(), named=context.settings().suggest.models)
     body = {
         "status": "ready" if is_ready else "not ready",
         "models": [one.state for one in states],
@@ -45,6 +45,7 @@ def get_readyz() -> ResponseReturnValue:
 @bp.get("/metrics")
 def get_metrics() -> ResponseReturnValue:
     """Prometheus text, read off the database: the same whichever process answers."""
+    auth.require_admin()  # counts by model would tell who just finished
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_StoreCollector(context.store()))
     return Response(generate_latest(registry), mimetype="text/plain; version=0.0.4")

@@ -1,4 +1,4 @@
-"""The OpenAPI document, made from routes and payloads, so that it cannot go stale."""
+"""The OpenAPI document, made from the routes and payloads; a test holds the rest against them."""
 
 from __future__ import annotations
 
@@ -30,6 +30,10 @@ _STATUS = {
 _QUERY = {
     "suggestions.get_suggestion": ("wait", "since", "rater"),
     "suggestions.get_events": ("rater",),
+    "suggestions.post_suggestion": ("rater",),
+    "suggestions.delete_suggestion": ("rater",),
+    "suggestions.post_rating": ("rater",),
+    "suggestions.post_outcome": ("rater",),
     "reports.get_rubric": ("name",),
     "reports.get_report": ("rubric", "version", "models", "format"),
 }
@@ -80,6 +84,7 @@ def _operation(endpoint: str, path: str) -> dict[str, Any]:
     summary = (current_app.view_functions[endpoint].__doc__ or "").strip().splitlines()[0]
     parameters = [_parameter(name, "path") for name in re.findall(r"{(\w+)}", path)]
     parameters += [_parameter(name, "query") for name in _QUERY.get(endpoint, ())]
+    parameters += [_parameter(name, "header") for name in _headers(endpoint)]
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     operation: dict[str, Any] = {
         "operationId": endpoint,
@@ -95,6 +100,11 @@ def _operation(endpoint: str, path: str) -> dict[str, Any]:
         content = {"application/json": {"schema": reference}}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
+
+
+def _headers(endpoint: str) -> list[str]:
+    names = ["X-Rater"] if "rater" in _QUERY.get(endpoint, ()) else []
+    return [*names, "Last-Event-ID"] if endpoint == "suggestions.get_events" else names
 
 
 def _parameter(name: str, place: str) -> dict[str, Any]:

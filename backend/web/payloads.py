@@ -105,7 +105,7 @@ def rating(*, rater: str, rubric: str) -> Rating:
     """A rating, by this rater and rubric unless the payload names others."""
     payload = read(RatingPayload)
     return Rating(
-        rater=payload.rater or rater,
+        rater=payload.rater.strip() or rater,
         rubric=rubric_named(payload.rubric or rubric, payload.rubric_version),
         scores=payload.scores,
         critical=payload.critical,

@@ -14,7 +14,7 @@ from backend.services.suggesting import cancel_suggestion, suggest
 from backend.store.outcomes import add_outcome
 from backend.store.ratings import add_rating, revealed
 from backend.store.suggestions import Suggestion, suggestion, suggestion_of
-from backend.web import context, following, payloads
+from backend.web import auth, context, following, payloads
 from backend.web.views import suggestion_json
 
 bp = Blueprint("suggestions", __name__, url_prefix="/api/v1")
@@ -23,7 +23,10 @@ bp = Blueprint("suggestions", __name__, url_prefix="/api/v1")
 @bp.post("/suggestions")
 def post_suggestion() -> ResponseReturnValue:
     """Ask for a suggestion; it is answered by the worker."""
-    found = suggest(payloads.ask(), settings=context.settings().suggest, db=context.store())
+    asked = payloads.ask()
+    if asked.models:  # a suggestion by one named model would tell who wrote it
+        auth.require_admin()
+    found = suggest(asked, settings=context.settings().suggest, db=context.store())
     return _shown(found), 202, {"Location": f"/api/v1/suggestions/{found.id}"}
 
 
@@ -31,11 +34,14 @@ def post_suggestion() -> ResponseReturnValue:
 def get_suggestion(suggestion_id: str) -> ResponseReturnValue:
     """The suggestion now, or with `wait` as soon as it is newer than `since`."""
     seconds = _number("wait", 0.0)
+    found = suggestion(suggestion_id, db=context.store())
     if seconds > 0:
-        following.wait_for_change(
-            suggestion_id, since=int(_number("since", -1)), seconds=seconds, db=context.store()
-        )
-    return _shown(suggestion(suggestion_id, db=context.store()))
+        since = int(_number("since", found.revision))
+        with context.long_call() as admitted:
+            if admitted:
+                following.wait_for_change(found, since=since, seconds=seconds, db=context.store())
+        found = suggestion(suggestion_id, db=context.store())
+    return _shown(found)
 
 
 @bp.get("/suggestions/<suggestion_id>/events")
@@ -48,8 +54,11 @@ def get_events(suggestion_id: str) -> ResponseReturnValue:
         rater=context.rater(),
         settings=context.settings(),
     )
+    give_back = context.admit_long_call()
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return Response(stream, mimetype="text/event-stream", headers=headers)
+    response = Response(stream, mimetype="text/event-stream", headers=headers)
+    response.call_on_close(give_back)
+    return response
 
 
 @bp.delete("/suggestions/<suggestion_id>")

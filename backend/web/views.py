@@ -5,7 +5,6 @@ Which model wrote a candidate, and how fast, is told only to a rater who has rat
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -20,6 +19,15 @@ from backend.store.suggestions import Candidate, Suggestion
 from backend.web.errors import problem_title, problem_type
 
 Json = dict[str, Any]
+
+BLIND_DETAILS = {
+    "EngineUnreachable": "It could not be reached. Ask again; if it stays so, tell an admin.",
+    "EngineTimeout": "It did not answer in time. Ask again; if it stays so, tell an admin.",
+    "EngineBusy": "It has no room now. Ask again in a moment.",
+    "EngineRefused": "It refused to write a reply. Ask again, or tell an admin.",
+    "EngineUnauthorized": "It does not accept the key. An admin has to look at it.",
+    "EngineError": "It failed. Ask again; if it stays so, tell an admin.",
+}
 
 
 def suggestion_json(found: Suggestion, *, rater: str, settings: Settings, db: Database) -> Json:
@@ -66,20 +74,22 @@ def candidate_json(candidate: Candidate, *, rated: bool, reveal: bool) -> Json:
 
 
 def problem_json(candidate: Candidate, *, reveal: bool) -> Json | None:
-    """Why a candidate failed, or why it waits for another try; who it was only if revealed."""
+    """Why a candidate failed, or why it waits for another try.
+
+    What an endpoint said, and which model it was, is told only if revealed.
+    """
     if not candidate.problem:
         return None
     detail = candidate.problem_detail or ""
+    if not reveal and candidate.problem in BLIND_DETAILS:
+        detail = BLIND_DETAILS[candidate.problem]
+    elif not reveal:
+        detail = detail.replace(candidate.model, "This model")
     return {
         "type": problem_type(candidate.problem),
         "title": problem_title(candidate.problem),
-        "detail": detail if reveal else _without_names(detail, candidate.model),
+        "detail": detail,
     }
-
-
-def _without_names(detail: str, model: str) -> str:
-    named = re.sub(r"https?://[^\s:]+(:\d+)?[^\s:]*", "Its endpoint", detail)
-    return named.replace(model, "This model")
 
 
 def _source(passage: Mapping[str, Any]) -> Json:

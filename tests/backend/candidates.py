@@ -15,9 +15,10 @@ QUESTION = Ticket(subject="Cannot log in", text="My password is refused.", exter
 
 
 def add_models(names: Sequence[str], *, db: Database) -> None:
-    """Register models that never run."""
+    """Register active models that never run."""
     for name in names:
-        add_model(Model(name=name, kind="chat", base_url="http://127.0.0.1:9/v1"), db=db)
+        url = "http://127.0.0.1:9/v1"
+        add_model(Model(name=name, kind="chat", base_url=url, active=True), db=db)
 
 
 def add_candidates(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.product import Product
+from tests.conftest import fill
+from tests.product import Product, running
 
 QUESTION = "I forgot my password and cannot log in, what do I do?"
 
@@ -106,6 +109,40 @@ def test_waiting_returns_when_something_changed(product: Product) -> None:
 
     assert answer.json()["revision"] > asked["revision"]
     assert answer.elapsed.total_seconds() < 10
+
+
+def test_waiting_needs_no_revision(product: Product) -> None:
+    asked = product.suggest("Wait without a number", fresh=True)
+
+    news = product.client.get(f"/suggestions/{asked['id']}", params={"wait": 20}).json()
+
+    assert news["revision"] > asked["revision"] or news["state"] == "done"
+
+
+def test_the_first_part_of_every_prompt_is_not_read_again(product: Product) -> None:
+    found = product.finished(product.suggest("Never asked before, all new", fresh=True)["id"])
+
+    rows = product.db.query(
+        "SELECT cached_tokens, prompt_tokens FROM candidates "
+        "WHERE suggestion_id = ? AND prompt_tokens > 0",
+        [found["id"]],
+    )
+    assert all(row["cached_tokens"] > row["prompt_tokens"] / 3 for row in rows)
+
+
+def test_calls_that_do_not_wait_are_answered_while_many_follow(tmp_path: Path) -> None:
+    fill(tmp_path)
+    with running(tmp_path, environment={"SUGGEST_ANSWER_WEB__THREADS": "8"}) as product:
+        product.kill("backend.worker")  # so that nothing ends meanwhile
+        asked = product.suggest("Followed by many")
+        url = f"/suggestions/{asked['id']}/events"
+        with ExitStack() as stack:
+            streams = [stack.enter_context(product.client.stream("GET", url)) for _ in range(7)]
+            statuses = [stream.status_code for stream in streams]
+            alive = product.client.get(product.address + "/healthz").status_code
+
+    assert statuses == [200] * 6 + [503]
+    assert alive == 200
 
 
 def test_a_cancelled_suggestion_stops(product: Product) -> None:

@@ -109,6 +109,7 @@ def test_an_endpoint_without_its_key_fails_alone(served: Product) -> None:
         "name": "far",
         "base_url": "http://127.0.0.1:9/v1",
         "key_variable": "A_KEY_THAT_NOBODY_SET",
+        "active": True,
     }
     assert served.client.post("/models", json=body).status_code == 201
 
@@ -119,6 +120,12 @@ def test_an_endpoint_without_its_key_fails_alone(served: Product) -> None:
     (problem,) = [one["problem"] for one in found["candidates"] if one["problem"]]
     assert problem["detail"].startswith("This model needs its key in")
     assert "far" not in str(found["candidates"])
+    served.client.post("/models/far/deactivate", json={})
+    refused = served.client.post(
+        "/suggestions", json={"ticket": {"text": "Ask one"}, "models": ["far"]}
+    )
+    assert refused.status_code == 422
+    assert "not active" in refused.json()["detail"]
 
 
 def test_keys_keep_agents_from_admin_calls(tmp_path: Path) -> None:
@@ -135,5 +142,10 @@ def test_keys_keep_agents_from_admin_calls(tmp_path: Path) -> None:
 
         keys_tried = ("", "wrong", "agent-secret", "admin-secret")
         assert [status("/rubric", key) for key in keys_tried] == [401, 401, 200, 200]
-        assert [status("/models", key) for key in keys_tried] == [401, 401, 401, 200]
+        for path in ("/models", "/reports/counts", product.address + "/metrics"):
+            assert [status(path, key) for key in keys_tried] == [401, 401, 401, 200]
+        (runner, *_) = product.children("backend.runner")
+        inherited = Path(f"/proc/{runner}/environ").read_text()
+        assert "agent-secret" not in inherited
+        assert "admin-secret" not in inherited
         assert "agent-secret" not in (tmp_path / "log" / "suggest-answer.jsonl").read_text()

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import fill
-from tests.product import Product, running
+from tests.product import Product, alive, running
 
 IN_FLIGHT = 12
+MODULES = ("backend.app", "backend.worker", "backend.runner")
 LONG = {"SUGGEST_ANSWER_SUGGEST__ANSWER_TOKENS": "900"}
 
 
@@ -26,7 +27,7 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
         yield product
 
 
-@pytest.mark.parametrize("module", ["backend.app", "backend.worker", "backend.runner"])
+@pytest.mark.parametrize("module", MODULES)
 def test_nothing_is_lost_or_doubled(busy: Product, module: str) -> None:
     asked = [
         busy.suggest(f"I forgot my password and cannot log in any more. ({module} {number})")["id"]
@@ -57,7 +58,7 @@ def test_every_process_is_killed_at_once_and_the_work_goes_on(busy: Product) -> 
     ]
     busy.wait_until(lambda: _writing(busy) > 0)
 
-    for module in ("backend.app", "backend.worker", "backend.runner"):
+    for module in MODULES:
         busy.kill(module)
 
     found = [busy.finished(one) for one in asked]
@@ -67,12 +68,12 @@ def test_every_process_is_killed_at_once_and_the_work_goes_on(busy: Product) -> 
 def test_a_supervisor_that_is_killed_takes_its_children_along(tmp_path: Path) -> None:
     fill(tmp_path)
     with running(tmp_path) as product:
-        modules = ("backend.app", "backend.worker", "backend.runner")
-        assert all(product.children(module) for module in modules)
+        found = [product.children(module) for module in MODULES]
+        assert all(found)
 
         product.process.kill()
 
-        product.wait_until(lambda: not any(product.children(module) for module in modules))
+        product.wait_until(lambda: not any(alive(pid) for pids in found for pid in pids))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -80,14 +81,15 @@ def test_ending_it_ends_every_child(tmp_path: Path, number: signal.Signals) -> N
     fill(tmp_path)
     with running(tmp_path) as product:
         asked = product.suggest("word " * 400)
+        found = [product.children(module) for module in MODULES]
+        assert all(found)
         begun = time.monotonic()
 
         os.kill(product.process.pid, number)
 
         assert product.process.wait(timeout=15) == 0
         assert time.monotonic() - begun < 10
-        modules = ("backend.app", "backend.worker", "backend.runner")
-        assert not any(product.children(module) for module in modules)
+        assert not any(alive(pid) for pids in found for pid in pids)
     with running(tmp_path) as product:
         assert product.finished(asked["id"])["state"] == "done"
 

@@ -48,6 +48,21 @@ def test_a_body_that_is_not_json(product: Product) -> None:
 
 
 @pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Type": "application/x-www-form-urlencoded"},
+        {"Content-Type": "application/json", "Origin": "https://attacker.example"},
+    ],
+)
+def test_a_page_of_another_site_changes_nothing(product: Product, headers: dict[str, str]) -> None:
+    answer = product.client.post("/models/nearest/deactivate", headers=headers)
+
+    assert answer.status_code in (400, 401)
+    models = product.client.get("/models").json()["models"]
+    assert next(one for one in models if one["name"] == "nearest")["active"]
+
+
+@pytest.mark.parametrize(
     ("method", "path"),
     [
         ("GET", "/suggestions/none"),
@@ -59,7 +74,7 @@ def test_a_body_that_is_not_json(product: Product) -> None:
     ],
 )
 def test_what_does_not_exist(product: Product, method: str, path: str) -> None:
-    answer = product.client.request(method, path)
+    answer = product.client.request(method, path, json={} if method == "POST" else None)
 
     assert answer.status_code == 404
     assert answer.headers["Content-Type"] == "application/problem+json"

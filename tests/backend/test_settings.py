@@ -166,10 +166,15 @@ def test_a_named_file_that_is_missing_is_refused(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "desk.example", ""])
-@pytest.mark.parametrize("keys", [{}, {"agent_key": KEY}, {"admin_key": KEY}])
+@pytest.mark.parametrize("keys", [{}, {"admin_key": KEY}])
 def test_beyond_this_machine_both_keys_are_needed(host: str, keys: dict[str, str]) -> None:
     with pytest.raises(BadSettings, match="which others can reach"):
         read_settings(web={"host": host, **keys})
+
+
+def test_an_agent_key_without_an_admin_key_is_refused() -> None:
+    with pytest.raises(BadSettings, match="every agent would be an admin"):
+        read_settings(web={"agent_key": KEY})
 
 
 def test_with_keys_others_may_reach_it_and_without_this_machine_may() -> None:
@@ -181,14 +186,14 @@ def test_with_keys_others_may_reach_it_and_without_this_machine_may() -> None:
 
 
 def test_a_key_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(PREFIX + "WEB__AGENT_KEY", KEY)
+    monkeypatch.setenv(PREFIX + "WEB__ADMIN_KEY", KEY)
 
     settings = read_settings()
     shown = lines()
 
-    assert (shown["web.agent_key"].value, shown["web.admin_key"].value) == ("(set)", "")
+    assert (shown["web.agent_key"].value, shown["web.admin_key"].value) == ("", "(set)")
     assert KEY not in f"{settings!r} {settings} {settings.model_dump()} {shown}"
-    monkeypatch.setenv(PREFIX + "WEB__AGENT_KEYS", KEY)
+    monkeypatch.setenv(PREFIX + "WEB__ADMIN_KEYS", KEY)
     with pytest.raises(BadSettings) as error:
         read_settings()
     assert KEY not in str(error.value)

@@ -19,7 +19,7 @@ from backend.domain.ticket import Ticket
 from backend.services.suggesting import Ask, place, suggest
 from backend.settings import SuggestSettings
 from backend.store import queue
-from backend.store.models import Model, add_model, set_active
+from backend.store.models import Model, active_models, add_model, set_active
 from backend.store.queue import Usage
 from backend.store.suggestions import (
     Suggestion,
@@ -82,6 +82,9 @@ def test_six_models_have_letters_and_seven_are_refused_as_a_whole(db: Database) 
 
 
 def test_without_an_active_model_nobody_can_answer(db: Database) -> None:
+    for name in active_models(db):
+        set_active(name, False, db=db)
+
     with pytest.raises(NoModel, match="models add"):
         suggest(Ask(TICKET), settings=SETTINGS, db=db)
 
