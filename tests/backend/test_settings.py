@@ -188,8 +188,7 @@ def test_with_keys_others_may_reach_it_and_without_this_machine_may() -> None:
 def test_a_key_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PREFIX + "WEB__ADMIN_KEY", KEY)
 
-    settings = read_settings()
-    shown = lines()
+    settings, shown = read_settings(), lines()
 
     assert (shown["web.agent_key"].value, shown["web.admin_key"].value) == ("", "(set)")
     assert KEY not in f"{settings!r} {settings} {settings.model_dump()} {shown}"
