@@ -17,6 +17,8 @@ import { isFinished, withChange } from './suggestion.js'
 
 const FAILED_STREAMS_BEFORE_POLLING = 2
 const PATIENCE = 4000
+/** Between two polls while words arrive: each may cost the product's allowance of calls. */
+const BETWEEN_POLLS = 300
 
 /**
  * Report each change until the suggestion is finished. A lost connection is tried again for as long
@@ -42,6 +44,7 @@ export async function follow(api, start, { onChange, onConnection, signal, pause
     try {
       if (barren >= FAILED_STREAMS_BEFORE_POLLING) {
         seen(await api.suggestion(suggestion.id, { since: revision, signal }))
+        if (!isFinished(suggestion)) await pause(BETWEEN_POLLS)
       } else {
         await followStream(api, suggestion, { seen, signal })
         barren = suggestion.revision === revision ? barren + 1 : 0

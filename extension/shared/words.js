@@ -53,7 +53,7 @@ export class Words {
  * @returns {string}
  */
 export function languageFor(wish) {
-  const language = wish.toLowerCase().split('-')[0] ?? ''
+  const language = wish.toLowerCase().split(/[-_]/)[0] ?? ''
   return LANGUAGES.includes(language) ? language : 'en'
 }
 
