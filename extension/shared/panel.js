@@ -6,12 +6,12 @@ import { isRevealed } from './rating.js'
 import { clean } from './reply_text.js'
 import { Session } from './session.js'
 import { View } from './view.js'
-import { languageFor, loadWords } from './words.js'
+import { loadWords } from './words.js'
 
 /** @import { Api } from './api.js' */
 /** @import { Candidate } from './contract.js' */
 /** @import { Host, HostTicket, Place } from './host.js' */
-/** @import { Words } from './words.js' */
+/** @import { Entries, Words } from './words.js' */
 
 /**
  * @typedef {object} Ways  How the panel behaves.
@@ -24,11 +24,11 @@ import { languageFor, loadWords } from './words.js'
  * Put the panel into an element of the host's page.
  *
  * @param {HTMLElement} root
- * @param {Ways & {host: Host, api: Api}} parts
+ * @param {Ways & {host: Host, api: Api, strings?: Record<string, Entries>}} parts
  * @returns {Promise<Panel>}
  */
-export async function mountPanel(root, { host, api, language = navigator.language, ...ways }) {
-  const [words, user] = await Promise.all([loadWords(languageFor(language)), host.currentUser()])
+export async function mountPanel(root, { host, api, language = navigator.language, strings, ...ways }) {
+  const [words, user] = await Promise.all([loadWords(language, strings), host.currentUser()])
   api.rater = user.id
   const panel = new Panel(root, { host, api, words, ...ways })
   await panel.open()

@@ -4,30 +4,36 @@ import { Api } from './api.js'
 import { make } from './dom.js'
 import { mountPanel } from './panel.js'
 import { DEFAULTS } from './settings.js'
-import { languageFor, loadWords } from './words.js'
+import { loadWords } from './words.js'
 
 /** @import { Host } from './host.js' */
 /** @import { WidgetSettings } from './settings.js' */
+/** @import { Entries, Words } from './words.js' */
 
-const PACKED = new URL('../settings.json', import.meta.url)
+/**
+ * @typedef {object} Packed  What came with the widget.
+ * @property {Partial<WidgetSettings>} settings
+ * @property {Record<string, Entries>} strings  Words by language.
+ */
 
 /**
  * Start the widget, or say in its place why it cannot.
  *
  * @param {HTMLElement} root
  * @param {() => Host} makeHost
+ * @param {Packed} packed
  */
-export async function startWidget(root, makeHost) {
-  let language = navigator.language
+export async function startWidget(root, makeHost, { settings: given, strings }) {
+  let language = given.language || navigator.language
   try {
-    const response = await fetch(PACKED)
     const host = makeHost()
-    const settings = await host.init({ ...DEFAULTS, ...(await response.json()) })
+    const settings = await host.init({ ...DEFAULTS, ...given })
     const { autostart, linkhosts } = settings
     language = settings.language || language
-    return await mountPanel(root, { host, api: apiFor(host, settings), language, autostart, linkhosts })
+    const api = apiFor(host, settings)
+    return await mountPanel(root, { host, api, language, strings, autostart, linkhosts })
   } catch (error) {
-    await showFailure(root, error, language)
+    showFailure(root, error, await loadWords(language, strings))
     return null
   }
 }
@@ -46,10 +52,9 @@ export function apiFor(host, { backend, calls, agentkey, connection }) {
 /**
  * @param {HTMLElement} root
  * @param {unknown} error
- * @param {string} language
+ * @param {Words} words
  */
-async function showFailure(root, error, language) {
-  const words = await loadWords(languageFor(language))
+function showFailure(root, error, words) {
   const message = make(
     'div',
     { class: 'sa-message', role: 'alert', 'data-kind': 'host' },

@@ -53,16 +53,28 @@ def stage(service: str, wishes: Wishes, *, folder: Path) -> dict[str, bytes]:
     if folder.exists():
         shutil.rmtree(folder)
     app = folder / "app"
-    shutil.copytree(EXTENSION / "shared", app / "shared")
+    shutil.copytree(EXTENSION / "shared", app / "shared", ignore=shutil.ignore_patterns("strings"))
     shutil.copytree(EXTENSION / service, app / service)
     if (app / service / "translations").is_dir():
         (app / service / "translations").rename(app / "translations")
-    _write(app / "settings.json", settings(wishes))
+    (app / "packed.js").write_text(packed(wishes), encoding="utf-8")
     _write(folder / "plugin-manifest.json", manifest(service, wishes.backend))
     _write(folder / "resources.json", {})
     _write(folder / "package.json", {"name": f"suggest-answer-{service}", "version": "0.1.0"})
     files = sorted(path for path in app.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def packed(wishes: Wishes) -> str:
+    """`packed.js`: settings and words as code (extension/packed.js tells why)."""
+    strings = {
+        path.stem: json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted((EXTENSION / "shared" / "strings").glob("*.json"))
+    }
+    lines = ["/** Written by scripts/pack_extension. */"]
+    for name, value in (("settings", settings(wishes)), ("strings", strings)):
+        lines.append(f"export const {name} = {json.dumps(value, ensure_ascii=False)}")
+    return "\n".join(lines) + "\n"
 
 
 def settings(wishes: Wishes) -> dict[str, Any]:

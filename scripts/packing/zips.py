@@ -73,8 +73,9 @@ def _left_out(name: str) -> str:
 
 
 def _settings_problems(found: Mapping[str, bytes], backend: str) -> list[str]:
-    given = _json(found, "app/settings.json").get("backend")
-    return [] if given == backend else [f"app/settings.json names the backend {given!r}."]
+    if f'"backend": "{backend}"'.encode() in found.get("app/packed.js", b""):
+        return []
+    return [f"app/packed.js does not name the backend {backend}."]
 
 
 def _manifest_problems(found: Mapping[str, bytes], backend: str) -> list[str]:
