@@ -24,10 +24,13 @@ export function asText(value) {
 }
 
 /**
+ * A request as SDKs take it. A proxy may send a body with any method, so it is always named JSON.
+ *
  * @param {RequestInit} init
  * @returns {{method: string, headers: Record<string, string>, body: unknown}}
  */
 export function requestParts({ method = 'GET', headers, body }) {
   const sent = typeof body === 'string' && body ? JSON.parse(body) : {}
-  return { method, headers: Object.fromEntries(new Headers(headers)), body: sent }
+  const named = { ...Object.fromEntries(new Headers(headers)), 'content-type': 'application/json' }
+  return { method, headers: named, body: sent }
 }

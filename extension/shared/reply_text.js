@@ -7,11 +7,9 @@ const JOINABLE = '\\u0600-\\u0DFF\\u0F00-\\u109F\\u1780-\\u18AF\\u2190-\\u2BFF\\
 const VARIED = '#*0-9\\u00A9\\u00AE\\u203C-\\u3299\\u{1F000}-\\u{1FAFF}'
 const LINE_ENDS = /\r\n?|[\u0085\u2028\u2029]/gu
 
-/** Joiners outside the scripts and emoji that need them, selectors that select nothing. */
-const MISPLACED = new RegExp(
-  `(?<![${JOINABLE}])[\\u200C\\u200D]|[\\u200C\\u200D](?![${JOINABLE}])|(?<![${VARIED}])[\\uFE0E\\uFE0F]`,
-  'gu',
-)
+const SELECTS_NOTHING = new RegExp(`(?<![${VARIED}])[\\uFE0E\\uFE0F]`, 'gu')
+/** Joiners outside the scripts and emoji that need them. */
+const JOINS_NOTHING = new RegExp(`(?<![${JOINABLE}])[\\u200C\\u200D]|[\\u200C\\u200D](?![${JOINABLE}])`, 'gu')
 
 /** Control, format (bidi, zero width, tags) and half characters; fillers and further selectors. */
 const UNSEEN =
@@ -22,5 +20,6 @@ const UNSEEN =
  * @returns {string}
  */
 export function clean(text) {
-  return text.replace(LINE_ENDS, '\n').replace(MISPLACED, '').replace(UNSEEN, '')
+  const seen = text.replace(LINE_ENDS, '\n').replace(UNSEEN, '')
+  return seen.replace(SELECTS_NOTHING, '').replace(JOINS_NOTHING, '')
 }
