@@ -24,7 +24,7 @@ export class CrmHost {
   #say
   #caseId = ''
   #connection = ''
-  /** @type {Map<string, string>} What was put into the Solution of each Case. */
+  /** @type {Map<string, {above: string, whole: string}>} What was put into the Solution of each Case. */
   #solutions = new Map()
   /** @type {Set<() => void>} */
   #watchers = new Set()
@@ -143,7 +143,7 @@ export class CrmHost {
   }
 
   /**
-   * A solution that somebody wrote stays; the reply goes below it.
+   * A solution that somebody wrote stays; the reply goes below it, in place of an earlier one of ours.
    *
    * @param {string} text
    * @param {string} id
@@ -151,12 +151,13 @@ export class CrmHost {
   async #putIntoSolution(text, id) {
     const record = await this.#record(id)
     const written = asText(record['Solution']).trim()
-    const isOurs = !written || written === this.#solutions.get(id)?.trim()
-    const solution = isOurs ? text : `${written}\n\n${text}`
+    const ours = this.#solutions.get(id)
+    const above = written === ours?.whole ? ours.above : written
+    const whole = [above, text.trim()].filter(Boolean).join('\n\n')
     this.#check(id)
-    const change = { Entity: MODULE, APIData: { id, Solution: solution }, Trigger: /** @type {[]} */ ([]) }
+    const change = { Entity: MODULE, APIData: { id, Solution: whole }, Trigger: /** @type {[]} */ ([]) }
     saved(await this.#sdk.CRM.API.updateRecord(change))
-    this.#solutions.set(id, isOurs ? text : solution)
+    this.#solutions.set(id, { above, whole })
   }
 
   /**

@@ -107,7 +107,7 @@ function after(suggestion, event) {
 
 /** @param {unknown} error */
 function isPassing(error) {
-  return error instanceof Problem && (error.kind === 'unreachable' || error.kind === 'busy')
+  return error instanceof Problem && ['unreachable', 'busy', 'proxy'].includes(error.kind)
 }
 
 /** @param {number} milliseconds */

@@ -70,7 +70,9 @@ export class Panel {
         rated: (candidate, overall) => this.#rated(candidate, overall),
       },
     })
-    this.#leaveHost = host.onTicketChange(() => void this.open())
+    this.#leaveHost = host.onTicketChange(() => {
+      this.open().catch((error) => this.#session?.unread(error))
+    })
   }
 
   /** Show the session of the ticket that is open in the host now. */
@@ -129,7 +131,7 @@ export class Panel {
 
   async #ask() {
     const session = this.#session
-    const ticket = await this.#host.readTicket()
+    const ticket = await this.#host.readTicket().catch((error) => session?.unread(error))
     if (!session || session !== this.#session || ticket?.id !== session.ticketId) return
     session.steering = this.#view.steering.value
     if (session.store.state.kind === 'ready') await session.regenerate(ticket)

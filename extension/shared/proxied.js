@@ -30,8 +30,8 @@ export function unwrap(answer) {
   const told = problemStatus(value)
   if (told) return { status: told, body }
   const refusal = refusalOf(value)
-  if (refusal !== undefined) return { status: 502, body: JSON.stringify({ type: '/problems/proxy', status: 502, detail: refusal }) }
-  if (isFailed && status < 400) return { status: 502, body }
+  if (refusal) return { status: refusal.status, body: JSON.stringify(refusal) }
+  if (isFailed && status < 400) return { status: 502, body: JSON.stringify(notPassedOn(layerOf(value) ? '' : body)) }
   return { status: status || 200, body }
 }
 
@@ -108,12 +108,21 @@ function problemStatus(value) {
   return status >= 400 && status < 600 ? status : 0
 }
 
-/** What the product says where it did not ask the backend at all. @param {unknown} value */
+/**
+ * What the product says where it did not ask the backend at all: not for this person, or not reached.
+ *
+ * @param {unknown} value
+ */
 function refusalOf(value) {
   const layer = layerOf(value)
-  if (!layer || typeof layer['code'] !== 'string' || !('details' in layer || 'message' in layer)) return undefined
-  return String(layer['message'] ?? layer['code'])
+  const code = layer?.['code']
+  if (!layer || typeof code !== 'string' || !('details' in layer || 'message' in layer)) return null
+  const detail = String(layer['message'] ?? code)
+  return /AUTH|SESSION|TOKEN|LOGIN/i.test(code) ? { type: '', status: 401, detail } : notPassedOn(detail)
 }
+
+/** @param {string} detail */
+const notPassedOn = (detail) => ({ type: '/problems/proxy', status: 502, detail })
 
 /** @param {unknown} value @returns {value is Layer} */
 function isLayer(value) {

@@ -18,7 +18,7 @@ ALLOW = "Access-Control-Allow-Origin"
 
 
 def client(state_dir: Path, *origins: str) -> FlaskClient:
-    web = WebSettings(origins=origins, agent_key=KEY, admin_key=KEY + "-admin")  # type: ignore[arg-type]
+    web = WebSettings(origins=origins, agent_key=KEY, admin_key=KEY + "-admin")
     return create_app(Settings(state_dir=state_dir, web=web)).test_client()
 
 
