@@ -14,7 +14,7 @@ import { ReplyEditor } from './reply_editor.js'
 /** @import { DeskApp, DeskSdk } from './desk_sdk.js' */
 
 const LOOK_EVERY = 2000
-const LONGEST_TITLE = 255
+const TITLE = 'Suggest answer'
 
 /** @implements {Host} */
 export class DeskHost {
@@ -123,7 +123,7 @@ export class DeskHost {
     const icon = tone === 'done' ? 'success' : 'failure'
     try {
       if (!this.#sdk.notify) throw new Error('no notify')
-      const told = this.#sdk.notify({ title: message.slice(0, LONGEST_TITLE), content: message, icon })
+      const told = this.#sdk.notify({ title: TITLE, content: message, icon })
       Promise.resolve(told).catch(() => this.#say(message))
     } catch {
       this.#say(message)

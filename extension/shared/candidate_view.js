@@ -113,7 +113,8 @@ export class CandidateView {
   #name(/** @type {HTMLButtonElement} */ button, /** @type {string} */ key) {
     const action = this.#words.say(`candidate.${key}`)
     button.textContent = action
-    button.ariaLabel = this.#words.say('candidate.which', { action, label: this.#candidate.label })
+    const which = this.#words.say('candidate.which', { action, label: this.#candidate.label })
+    button.ariaLabel = key === 'waiting' ? action : which
   }
 
   /**

@@ -64,7 +64,10 @@ function bareLinks(text) {
  */
 function webUrl(target) {
   const address = /^[a-z][a-z\d+.-]*:/i.test(target) ? target : `https://${target}`
-  if (!URL.canParse(address)) return null
-  const url = new URL(address)
-  return /^https?:$/.test(url.protocol) && !url.username && !url.password ? url : null
+  try {
+    const url = new URL(address)
+    return /^https?:$/.test(url.protocol) && !url.username && !url.password ? url : null
+  } catch {
+    return null
+  }
 }

@@ -204,8 +204,12 @@ describe('inserting', () => {
 describe('telling and noticing', () => {
   test('Desk shows a message; where it cannot, the widget does', async () => {
     const { host } = await start()
-    host.notify('x'.repeat(300), 'warning')
-    assert.deepEqual(desk.notes.map(({ title, icon }) => [title.length, icon]), [[255, 'failure']])
+    host.notify('Saved.')
+    host.notify('Click Reply first.', 'warning')
+    assert.deepEqual(desk.notes, [
+      { title: 'Suggest answer', content: 'Saved.', icon: 'success' },
+      { title: 'Suggest answer', content: 'Click Reply first.', icon: 'failure' },
+    ])
     for (const notify of [undefined, () => Promise.reject(new Error('no')), () => { throw new Error('no') }]) {
       const other = await start({ ...desk.sdk, notify })
       other.host.notify('Hello')
