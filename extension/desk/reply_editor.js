@@ -7,8 +7,17 @@ import { asObject, asText } from '../shared/answers.js'
 import { NotInserted } from '../shared/host.js'
 
 const PATIENCE = 3000
+/** Pauses before each try once the editor was opened: the event may come before it takes text. */
+const TRIES = [0, 250, 1000]
 
-/** @typedef {{html: string, ticketId: string, done: () => void, fail: (why: NotInserted) => void}} Choice */
+/**
+ * @typedef {object} Choice
+ * @property {string} html
+ * @property {string} ticketId
+ * @property {() => void} done
+ * @property {(why: NotInserted) => void} fail
+ * @property {boolean} isTried
+ */
 
 export class ReplyEditor {
   #put
@@ -37,7 +46,7 @@ export class ReplyEditor {
     this.forget(new NotInserted('superseded'))
     if (await this.#insertNow(html, ticketId)) return
     const inserted = new Promise((/** @type {(value: void) => void} */ done, fail) => {
-      this.#choice = { html, ticketId, done, fail }
+      this.#choice = { html, ticketId, done, fail, isTried: false }
     })
     waiting()
     await inserted
@@ -50,18 +59,37 @@ export class ReplyEditor {
    */
   async opened(event) {
     const choice = this.#choice
-    if (!choice) return
+    if (!choice || choice.isTried) return
     const { ticketId, data } = asObject(event)
     const opened = asText(ticketId) || asText(asObject(data)['ticketId'])
-    this.#choice = null
+    choice.isTried = true
     try {
       if (opened && opened !== choice.ticketId) throw new NotInserted('changed')
-      if (await this.#insertNow(choice.html, choice.ticketId)) choice.done()
-      else if (this.#choice) choice.fail(new NotInserted('superseded'))
-      else this.#choice = choice
+      if (await this.#tryOut(choice)) this.#end(choice, choice.done)
     } catch (error) {
-      choice.fail(error instanceof NotInserted ? error : new NotInserted('failed', String(error)))
+      const why = error instanceof NotInserted ? error : new NotInserted('failed', String(error))
+      this.#end(choice, () => choice.fail(why))
     }
+    choice.isTried = false
+  }
+
+  /** @param {Choice} choice */
+  async #tryOut(choice) {
+    for (const milliseconds of TRIES) {
+      await pause(milliseconds)
+      if (this.#choice !== choice) return false
+      if (await this.#insertNow(choice.html, choice.ticketId)) return true
+    }
+    return false
+  }
+
+  /**
+   * @param {Choice} choice
+   * @param {() => void} tell
+   */
+  #end(choice, tell) {
+    if (this.#choice === choice) this.#choice = null
+    tell()
   }
 
   /**
@@ -108,4 +136,9 @@ function within(milliseconds, promise) {
     const timer = setTimeout(() => fail(new Error('No answer came.')), milliseconds)
     promise.then(done, fail).finally(() => clearTimeout(timer))
   })
+}
+
+/** @param {number} milliseconds */
+function pause(milliseconds) {
+  return new Promise((/** @type {(value: void) => void} */ done) => setTimeout(done, milliseconds))
 }

@@ -13,10 +13,8 @@ const PACKED = /** @type {WidgetSettings} */ ({ ...DEFAULTS, backend: 'https://s
 
 let desk = new FakeDesk()
 let page = new EventTarget()
-/** @type {string[]} */
-let said = []
-/** @type {string[]} */
-let copied = []
+let said = /** @type {string[]} */ ([])
+let copied = /** @type {string[]} */ ([])
 
 beforeEach(() => {
   desk = new FakeDesk()
@@ -84,8 +82,7 @@ describe('settings', () => {
     desk.config = [
       { name: 'autostart', value: 'Yes' },
       { name: 'linkhosts', value: 'help.example.org, *.Shop.example' },
-      { name: 'calls', value: '' },
-      { name: 'connection', defaultValue: 'suggest' },
+      { name: 'calls', value: '' }, { name: 'connection', defaultValue: 'suggest' },
       { name: 'backend', value: 'https://evil.example' },
       null,
     ]
@@ -141,6 +138,18 @@ describe('inserting', () => {
       await ended
       assert.equal(told.end, 'inserted')
     }
+  })
+
+  test('an editor that is not ready when it says so is tried again', async () => {
+    desk.editorOpen = false
+    const { told, ended } = insert((await start()).host)
+    await soon()
+    desk.notReady = 2
+    desk.openEditor()
+    desk.openEditor()
+    await ended
+
+    assert.deepEqual([told.end, desk.inserted], ['inserted', [HTML]])
   })
 
   test('only the last choice is inserted', async () => {

@@ -24,6 +24,8 @@ export class FakeDesk {
   /** Whether `get('ticket')` gives the whole ticket, or only single fields are to be had. */
   whole = true
   editorOpen = true
+  /** How often an editor that was just opened still refuses. */
+  notReady = 0
   /** How INSERT answers without an open editor. @type {'rejects' | 'says failure'} */
   closed = 'rejects'
   /** @type {string[]} What was put into the reply editor. */
@@ -82,7 +84,7 @@ export class FakeDesk {
   /** @param {string} verb @param {string} what @param {{value: string}} how */
   async #invoke(verb, what, { value }) {
     if (verb !== 'INSERT' || what !== 'ticket.replyEditor') throw { status: 'failure', errorMessage: `${verb} ${what}` }
-    if (this.editorOpen) {
+    if (this.editorOpen && this.notReady-- <= 0) {
       this.inserted.push(value)
       return { status: 'success' }
     }
