@@ -44,7 +44,7 @@ export async function follow(api, start, { onChange, onConnection, signal, pause
     try {
       if (barren >= FAILED_STREAMS_BEFORE_POLLING) {
         seen(await api.suggestion(suggestion.id, { since: revision, signal }))
-        if (!isFinished(suggestion)) await pause(BETWEEN_POLLS)
+        if (!isFinished(suggestion) && hasWords(suggestion)) await pause(BETWEEN_POLLS)
       } else {
         await followStream(api, suggestion, { seen, signal })
         barren = suggestion.revision === revision ? barren + 1 : 0
@@ -104,6 +104,9 @@ function after(suggestion, event) {
   const next = event.name === 'suggestion' ? body : withChange(suggestion, body)
   return next && event.id ? { ...next, revision: Number(event.id) } : next
 }
+
+/** Before the first word there is nothing to gather. @param {Suggestion} suggestion */
+const hasWords = ({ candidates }) => candidates.some(({ text }) => text !== '')
 
 /** @param {unknown} error */
 function isPassing(error) {

@@ -70,10 +70,12 @@ test('a backend that is down is told, and asking again works once it is up', () 
 test('in a queue, its place is told; over a full one, what to do', () =>
   onPage('desk', 'desk_queue_full', {}, async ({ page, widget }) => {
     parts.chats.reply = slowly(150)
+    await widget.locator('input[type=text]').fill('in a few words')
     await main(widget).click()
     await widget.locator('[data-candidate]').first().waitFor()
     await page.evaluate(() => /** @type {any} */ (globalThis).zoho.openTicket('4002'))
     await message(widget, 'idle').waitFor()
+    await widget.locator('input[type=text]').fill('in a few words')
     await main(widget).click()
     await message(widget, 'waiting').waitFor()
     assert.match(await message(widget, 'waiting').innerText(), /ahead of yours|You are next/)
@@ -81,6 +83,7 @@ test('in a queue, its place is told; over a full one, what to do', () =>
 
     await page.evaluate(() => /** @type {any} */ (globalThis).zoho.openTicket('4003'))
     await message(widget, 'idle').waitFor()
+    await widget.locator('input[type=text]').fill('in a few words')
     await main(widget).click()
     assert.match(await message(widget, 'failed').innerText(), /Too many replies are waiting/)
   }))
