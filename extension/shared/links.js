@@ -7,7 +7,7 @@ export const MARKED_LINK =
 export const BARE_LINK =
   /(?<bare>(?:[a-z][a-z\d+.-]{1,20}:\/\/|(?<![\w@.-])www\.)[^\s<>"`]+|(?<![\w@./-])(?:[a-z\d-]+\.)+[a-z]{2,}\/[^\s<>"`]*)/
 
-const AFTER_AN_ADDRESS = /[.,;:!?'"»”’*_)\]}]+$/u
+const AFTER_AN_ADDRESS = `.,;:!?'"»”’*_)]}`
 
 /**
  * The address without the punctuation of the sentence around it.
@@ -15,8 +15,10 @@ const AFTER_AN_ADDRESS = /[.,;:!?'"»”’*_)\]}]+$/u
  * @param {string} bare
  */
 export function trimmed(bare) {
-  const address = bare.replace(AFTER_AN_ADDRESS, '')
-  const closing = bare.slice(address.length)
+  let end = bare.length
+  while (end > 0 && AFTER_AN_ADDRESS.includes(bare.charAt(end - 1))) end -= 1
+  const address = bare.slice(0, end)
+  const closing = bare.slice(end)
   return closing.startsWith(')') && address.includes('(') ? `${address})` : address
 }
 

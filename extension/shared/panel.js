@@ -166,7 +166,7 @@ export class Panel {
   #notInserted(error) {
     const kind = error instanceof NotInserted ? error.kind : 'failed'
     if (kind === 'superseded') return
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = (error instanceof Error ? error.message : String(error)).replace(/\.$/, '')
     const said = kind === 'changed' ? this.#words.say('insert.changed') : this.#words.say('insert.failed', { reason })
     this.#host.notify(said, 'warning')
   }

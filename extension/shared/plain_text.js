@@ -3,6 +3,10 @@
 /** @type {Record<string, string>} */
 const NAMED = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: ' ' }
 
+/** What tells HTML from words with a `<` in them. */
+const HTML =
+  /<(?:!--|!doctype|\/?(?:a|b|blockquote|body|br|code|div|em|font|h[1-6]|head|hr|html|i|img|li|ol|p|pre|script|span|strong|style|table|tbody|td|th|title|tr|u|ul)(?:\s[^<>]*)?\/?>)/i
+
 /**
  * The text of a field, with tags taken out if it holds HTML; lines stay lines.
  *
@@ -11,20 +15,26 @@ const NAMED = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: ' ' }
  */
 export function plainText(field) {
   const text = typeof field === 'string' ? field : ''
-  if (!/<(?:\/?[a-z][\w-]*(?:\s[^<>]*)?\/?|!--)/i.test(text)) return text.trim()
-  return text
-    .replace(/<!--[\s\S]*?-->/g, '')
+  if (!HTML.test(text)) return text.trim()
+  const words = lines(text, (line) => line.trim(), ' ')
+    .replace(/<!--[\s\S]*?(?:-->|$)/g, '')
     .replace(/<(script|style|head|title)\b[\s\S]*?(?:<\/\1\s*>|$)/gi, '')
-    .replace(/\s*\n\s*/g, ' ')
     .replace(/<br\b[^<>]*>/gi, '\n')
     .replace(/<li\b[^<>]*>/gi, '\n- ')
     .replace(/<\/(?:p|div|ul|ol|table|blockquote|h[1-6])\s*>/gi, '\n\n')
     .replace(/<\/tr\s*>/gi, '\n')
     .replace(/<\/?[a-z][^<>]*>/gi, '')
     .replace(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z]{2,8}));/gi, decoded)
-    .replace(/[ \t]+\n/g, '\n')
-    .replace(/\n{3,}/g, '\n\n')
-    .trim()
+  return lines(words, (line) => line.trim(), '\n').replace(/\n{3,}/g, '\n\n').trim()
+}
+
+/**
+ * @param {string} text
+ * @param {(line: string) => string} change
+ * @param {string} between
+ */
+function lines(text, change, between) {
+  return text.split('\n').map(change).join(between)
 }
 
 /**

@@ -63,7 +63,7 @@ const HOSTILE = [
   '<!-- hidden -->', '&lt;script&gt;', '**<i onclick=x>**', '[<img src=x>](https://help.example.org/)', `[a](${HELP} "x" onclick=y)`,
   'https://help.example.org/<script>', 'jav\u200bascript:alert(1)', '[x](jav\tascript:alert(1))', '\u202e<b>', '[x](vbscript:x)',
   '[x](https://help.example.org/\'onclick=\'x)', `[${'['.repeat(500)}](x)`, '*'.repeat(3000), '[a]('.repeat(2000), '_a '.repeat(3000), `${'a.'.repeat(5000)}/`,
-  '- '.repeat(2000), '<'.repeat(4000), 'http://'.repeat(1000),
+  `https://e.example/${'.'.repeat(9000)}x`, '**a '.repeat(2000), '- '.repeat(2000), '<'.repeat(4000), 'http://'.repeat(1000),
 ]
 
 describe('hostile replies', () => {
@@ -91,11 +91,21 @@ describe('the text of a ticket', () => {
     ['<div>I cannot<br/>log in.</div><p>Help &amp; thanks&nbsp;&#128578;&#x41;</p>', 'I cannot\nlog in.\n\nHelp & thanks 🙂A'],
     ['<style>p{}</style><script>x()</script><ul><li>a</li><li>b</li></ul><!-- no -->', '- a\n- b'],
     ['if a < b and c > d: 5 <6', 'if a < b and c > d: 5 <6'],
+    ['I wrote\n<your name> & x<y', 'I wrote\n<your name> & x<y'],
+    ['<p>one\n  two</p>\n<p>three', 'one two\n\nthree'],
     ['&lt;b&gt; stays as it is', '&lt;b&gt; stays as it is'],
     ['  plain\nlines ', 'plain\nlines'],
     ['<p>&#0;&#x110000;&unknown;</p>', '&#0;&#x110000;&unknown;'],
   ])) {
     test(JSON.stringify(given), () => assert.equal(plainText(given), text))
+  }
+
+  for (const piece of [' ', '<!--', '<style>', '<br', '<p ', '</p', '&#1', '\n', '<li>', '> ']) {
+    test(`100 kB of ${JSON.stringify(piece)} are read at once`, () => {
+      const begun = performance.now()
+      plainText(`<p>${piece.repeat(100_000 / piece.length)}x`)
+      assert.ok(performance.now() - begun < 500, 'too slow')
+    })
   }
 
   test('what is no text is none', () => assert.deepEqual([null, undefined, 7, {}].map(plainText), ['', '', '', '']))
