@@ -19,3 +19,7 @@ fix:
 # The product on the demo help desk
 serve *arguments:
     ./scripts/run {{ arguments }}
+
+# Both zips for Zoho: just pack --backend https://suggest.example.org
+pack *arguments:
+    ./scripts/pack_extension {{ arguments }}

@@ -13,7 +13,18 @@ from backend.log import start_log
 from backend.processes import SOCKET_VARIABLE, die_with_parent, end_with
 from backend.settings import Settings, read_settings
 from backend.store.database import open_database
-from backend.web import auth, context, demo, errors, health, models, openapi, reports, suggestions
+from backend.web import (
+    auth,
+    context,
+    demo,
+    errors,
+    health,
+    models,
+    openapi,
+    origins,
+    reports,
+    suggestions,
+)
 
 MAX_BODY_BYTES = MAX_TICKET_BYTES
 GRACE_SECONDS = 2
@@ -28,6 +39,7 @@ def create_app(settings: Settings) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     errors.install(app)
     context.install(app, settings)
+    origins.install(app, settings.web.origins)
     auth.install(app)
     for module in (suggestions, models, reports, health, openapi):
         app.register_blueprint(module.bp)

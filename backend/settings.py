@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -27,6 +28,10 @@ from backend.domain.errors import BadSettings
 PREFIX = "SUGGEST_ANSWER_"
 FILE_VARIABLE = PREFIX + "SETTINGS"
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"
+_ORIGIN = re.compile(
+    rf"(?:https://{_LABEL}(?:\.{_LABEL})*|http://(?:localhost|127\.0\.0\.1))(?::[1-9]\d{{0,4}})?"
+)
 
 
 def default_state_dir() -> Path:
@@ -48,9 +53,21 @@ class WebSettings(_Group):
     host: str = Field("127.0.0.1", description="address to listen on; beyond loopback needs keys")
     port: int = Field(8600, ge=0, le=65535, description="TCP port; 0 takes a free one")
     hosts: tuple[str, ...] = Field((), description="further host names that callers may use")
+    origins: tuple[str, ...] = Field((), description="pages elsewhere that may call, as https://…")
     threads: int = Field(64, ge=8, le=512, description="requests and event streams at once")
     agent_key: SecretStr = Field(SecretStr(""), description="key of agents' and raters' calls")
     admin_key: SecretStr = Field(SecretStr(""), description="key of admins' calls")
+
+    @field_validator("origins")
+    @classmethod
+    def _exact(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f"{origin!r} is no origin. Write it as a browser sends it, such as "
+                    "https://widget.example.org, in small letters, without a path or a *"
+                )
+        return origins
 
 
 class SuggestSettings(_Group):

@@ -20,6 +20,7 @@ from backend.domain.errors import (
     PromptTooLong,
 )
 from backend.domain.prompt import Prompt
+from backend.domain.reply_text import clean
 from backend.domain.ticket import Ticket
 from backend.engines.engine import End, Engine, Request
 from backend.settings import Settings
@@ -145,14 +146,15 @@ async def _stream(
             moment = time.monotonic()
             if moment - saved >= FLUSH_SECONDS:
                 saved = moment
-                if not queue.write(work, text, lease_seconds=settings.suggest.lease_seconds, db=db):
+                shown, lease = clean(text), settings.suggest.lease_seconds
+                if not queue.write(work, shown, lease_seconds=lease, db=db):
                     raise LostClaim
     raise EngineUnreachable("The model's endpoint ended the reply without saying so.")
 
 
 def _finish(work: Work, text: str, end: End, db: Database) -> tuple[int, Usage]:
     usage = Usage(end.prompt_tokens, end.cached_tokens, end.completion_tokens)
-    reply = text.strip()
+    reply = clean(text).strip()
     if not reply:
         raise EngineRefused("The model wrote nothing. Ask again, or choose another model.")
     if not queue.finish(work, reply, end.finish, usage, db=db):

@@ -1,12 +1,17 @@
 /** The demo help desk as a host of the panel. */
 
-/** @import { Host, HostTicket } from '/extension/shared/host.js' */
+import { NotInserted } from '/extension/shared/host.js'
+
+/** @import { Host, HostTicket, Insertion, Reply } from '/extension/shared/host.js' */
+/** @import { WidgetSettings } from '/extension/shared/settings.js' */
 /** @import { Desk } from './desk.js' */
 
 const TOAST_FOR = 5000
 
 /** @implements {Host} */
 export class HostPage {
+  /** @type {Host['places']} */
+  places = ['editor']
   #desk
   #editor
   #toast
@@ -22,6 +27,19 @@ export class HostPage {
     this.#desk = desk
     this.#editor = editor
     this.#toast = toast
+  }
+
+  /** @param {WidgetSettings} packed */
+  async init(packed) {
+    return packed
+  }
+
+  /**
+   * @param {string} url
+   * @param {RequestInit} init
+   */
+  call(url, init) {
+    return fetch(url, init)
   }
 
   /** @returns {Promise<HostTicket | null>} */
@@ -40,9 +58,12 @@ export class HostPage {
    * Put the reply into the editor. An untouched earlier reply is replaced; what the agent wrote
    * stays, and the reply goes where the cursor is.
    *
-   * @param {string} text
+   * @param {Reply} reply
+   * @param {Insertion} insertion
+   * @returns {Promise<'inserted'>}
    */
-  async insert(text) {
+  async insert({ text }, { ticketId }) {
+    if (this.#desk.current?.id !== ticketId) throw new NotInserted('changed')
     const editor = this.#editor
     const written = editor.value.trim()
     if (!written || written === this.#inserted) editor.value = text
@@ -52,6 +73,7 @@ export class HostPage {
     editor.focus()
     editor.setSelectionRange(0, 0)
     editor.scrollTop = 0
+    return 'inserted'
   }
 
   /** @param {string} message */

@@ -8,6 +8,10 @@ import { Problem, problemOf } from './problem.js'
 
 /** @typedef {(url: string, init: RequestInit) => Promise<Response>} Call */
 
+/** Seconds that the server may hold back an answer; a product's proxy gives calls up early. */
+const LONGEST_WAIT = 20
+const LONGEST_WAIT_PROXIED = 8
+
 export class Api {
   #base
   #key
@@ -41,14 +45,15 @@ export class Api {
   }
 
   /**
-   * The suggestion; with `since`, held back until it is newer than that revision (or 20 s passed).
+   * The suggestion; with `since`, held back until it is newer than that revision, for some seconds.
    *
    * @param {string} id
    * @param {{since?: number, signal?: AbortSignal}} [options]
    * @returns {Promise<Suggestion>}
    */
   suggestion(id, { since, signal } = {}) {
-    const wait = since === undefined ? '' : `?wait=20&since=${since}`
+    const longest = this.streams ? LONGEST_WAIT : LONGEST_WAIT_PROXIED
+    const wait = since === undefined ? '' : `?wait=${longest}&since=${since}`
     return this.#json('GET', `/suggestions/${encodeURIComponent(id)}${wait}`, undefined, signal)
   }
 

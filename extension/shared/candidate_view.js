@@ -1,16 +1,20 @@
 /** One candidate as a card: text that grows, sources, what can be done with it, its rating. */
 
 import { grow, icon, make, setText, webAddress } from './dom.js'
+import { unknownLinks } from './links.js'
 import { kindOf } from './problem.js'
 import { RatingView } from './rating_view.js'
+import { clean } from './reply_text.js'
 
 /** @import { Candidate, Source } from './contract.js' */
+/** @import { Place } from './host.js' */
 /** @import { Session } from './session.js' */
 /** @import { Words } from './words.js' */
 
 /**
  * @typedef {object} CandidateActions  Each is told the session, for the panel may have moved on.
- * @property {(candidate: Candidate, session: Session) => Promise<boolean>} insert  True once done.
+ * @property {(candidate: Candidate, session: Session, how: {place: Place, hosts: string[],
+ *   waiting: () => void}) => Promise<boolean>} insert  True once done.
  * @property {(candidate: Candidate, session: Session) => Promise<boolean>} copy
  * @property {(candidate: Candidate, overall: number | null) => void} rated
  */
@@ -27,6 +31,7 @@ export class CandidateView {
   writing = document.createTextNode('')
   text = make('div', { class: 'sa-text', dir: 'auto' }, this.writing)
   note = make('p', { class: 'sa-note', hidden: true })
+  warning = make('p', { class: 'sa-note', dir: 'auto', hidden: true })
   problem = make('div', { class: 'sa-problem', hidden: true })
   sources = make('ul', { class: 'sa-sources', hidden: true })
   form = make('div', { class: 'sa-rating', hidden: true })
@@ -34,24 +39,27 @@ export class CandidateView {
   #session
   #actions
   #candidate
+  #linkhosts
   #sources = ''
   /** @type {RatingView | null} */
   #rating = null
 
   /**
    * @param {Candidate} candidate
-   * @param {{words: Words, session: Session, actions: CandidateActions}} parts
+   * @param {{words: Words, session: Session, actions: CandidateActions, places: readonly Place[],
+   *   linkhosts: readonly string[]}} parts
    */
-  constructor(candidate, { words, session, actions }) {
+  constructor(candidate, { words, session, actions, places, linkhosts }) {
     this.#words = words
+    this.#linkhosts = linkhosts
     this.#session = session
     this.#actions = actions
     this.#candidate = candidate
-    this.insert = this.#button('insert', 'sa-primary', () => this.#insert())
+    this.inserts = places.map((place, index) => this.#inserter(place, index === 0 ? 'sa-primary' : ''))
     this.copy = this.#button('copy', '', () => this.#copy())
     this.rate = this.#button('rate', 'sa-quiet', () => this.toggleRating())
     this.rate.setAttribute('aria-expanded', 'false')
-    this.actions = make('div', { class: 'sa-actions', hidden: true }, this.insert, this.copy, this.rate)
+    this.actions = make('div', { class: 'sa-actions', hidden: true }, ...this.inserts, this.copy, this.rate)
     this.sources.setAttribute('aria-label', words.say('sources.title'))
     this.element = this.#frame(candidate)
   }
@@ -66,6 +74,7 @@ export class CandidateView {
       this.author,
       this.text,
       this.note,
+      this.warning,
       this.problem,
       this.sources,
       this.actions,
@@ -84,10 +93,28 @@ export class CandidateView {
     return button
   }
 
+  /** @param {Place} place @param {string} look */
+  #inserter(place, look) {
+    const button = this.#button(place, look, async () => {
+      const waiting = () => this.#name(button, 'waiting')
+      const how = { place, hosts: this.#hosts(), waiting }
+      if (await this.#actions.insert(this.#candidate, this.#session, how)) this.#tell(button, 'inserted', place)
+      else this.#name(button, place)
+    })
+    return button
+  }
+
+  /** Go to the first thing that can be done with the candidate. */
+  focus() {
+    const button = this.inserts[0] ?? this.copy
+    button.focus()
+  }
+
   #name(/** @type {HTMLButtonElement} */ button, /** @type {string} */ key) {
     const action = this.#words.say(`candidate.${key}`)
     button.textContent = action
-    button.ariaLabel = this.#words.say('candidate.which', { action, label: this.#candidate.label })
+    const which = this.#words.say('candidate.which', { action, label: this.#candidate.label })
+    button.ariaLabel = key === 'waiting' ? action : which
   }
 
   /**
@@ -98,7 +125,8 @@ export class CandidateView {
    */
   update(candidate, revealed) {
     this.#candidate = candidate
-    const { state, text, finish } = candidate
+    const { state, finish } = candidate
+    const text = clean(candidate.text)
     const usable = text !== '' && (state === 'done' || state === 'cancelled')
     this.element.dataset['state'] = state
     setText(this.state, this.#words.say(`candidate.${state}`))
@@ -108,9 +136,10 @@ export class CandidateView {
     this.note.hidden = !note
     if (note) setText(this.note, this.#words.say(`candidate.${note}`))
     this.actions.hidden = !usable && state !== 'done'
-    this.insert.hidden = this.copy.hidden = !usable
+    for (const button of [...this.inserts, this.copy]) button.hidden = !usable
     this.rate.hidden = state !== 'done' || candidate.rated
     this.#showProblem(candidate)
+    this.#warn(usable ? unknownLinks(text, this.#hosts()) : [])
     this.#showSources(state === 'failed' ? [] : candidate.sources)
     this.#showAuthor(candidate, revealed)
     if (candidate.rated) this.#closeRating()
@@ -140,8 +169,16 @@ export class CandidateView {
     this.rate.setAttribute('aria-expanded', 'false')
   }
 
-  async #insert() {
-    if (await this.#actions.insert(this.#candidate, this.#session)) this.#tell(this.insert, 'inserted', 'insert')
+  /** Where links may lead: hosts that the admin named, and those of the sources. */
+  #hosts() {
+    const addresses = this.#candidate.sources.map(({ url }) => webAddress(url))
+    return [...this.#linkhosts, ...addresses.flatMap((address) => (address ? [new URL(address).host] : []))]
+  }
+
+  /** @param {string[]} links  What to check before sending. */
+  #warn(links) {
+    this.warning.hidden = links.length === 0
+    if (links.length) setText(this.warning, this.#words.say('candidate.links', { n: links.length, links: links.join(', ') }))
   }
 
   async #copy() {

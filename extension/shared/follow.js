@@ -17,6 +17,10 @@ import { isFinished, withChange } from './suggestion.js'
 
 const FAILED_STREAMS_BEFORE_POLLING = 2
 const PATIENCE = 4000
+/** Between two polls while words arrive, more and more: each costs some of the product's calls. */
+const BETWEEN_POLLS = 300
+const BETWEEN_POLLS_AT_LAST = 2000
+const GROWTH = 1.15
 
 /**
  * Report each change until the suggestion is finished. A lost connection is tried again for as long
@@ -29,6 +33,7 @@ const PATIENCE = 4000
 export async function follow(api, start, { onChange, onConnection, signal, pause = sleep }) {
   let suggestion = start
   let failures = 0
+  let polls = 0
   let barren = api.streams ? 0 : FAILED_STREAMS_BEFORE_POLLING
   /** @param {Suggestion} next */
   const seen = (next) => {
@@ -42,6 +47,10 @@ export async function follow(api, start, { onChange, onConnection, signal, pause
     try {
       if (barren >= FAILED_STREAMS_BEFORE_POLLING) {
         seen(await api.suggestion(suggestion.id, { since: revision, signal }))
+        const isPreparing = !hasWords(suggestion) && suggestion.revision !== revision
+        if (isFinished(suggestion) || isPreparing) continue
+        await pause(Math.min(BETWEEN_POLLS * GROWTH ** polls, BETWEEN_POLLS_AT_LAST))
+        polls += 1
       } else {
         await followStream(api, suggestion, { seen, signal })
         barren = suggestion.revision === revision ? barren + 1 : 0
@@ -102,9 +111,12 @@ function after(suggestion, event) {
   return next && event.id ? { ...next, revision: Number(event.id) } : next
 }
 
+/** Before the first word there is nothing to gather. @param {Suggestion} suggestion */
+const hasWords = ({ candidates }) => candidates.some(({ text }) => text !== '')
+
 /** @param {unknown} error */
 function isPassing(error) {
-  return error instanceof Problem && (error.kind === 'unreachable' || error.kind === 'busy')
+  return error instanceof Problem && ['unreachable', 'busy', 'proxy'].includes(error.kind)
 }
 
 /** @param {number} milliseconds */

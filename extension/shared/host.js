@@ -1,6 +1,6 @@
 /**
- * What the panel asks of the page it sits in. The demo help desk is one host; each Zoho product
- * will be another. The panel names none of them.
+ * What the panel asks of the page it sits in. The demo help desk is one host, each Zoho product is
+ * another; the panel names none of them.
  *
  * @typedef {object} HostTicket
  * @property {string} id  Changes when the agent opens another ticket.
@@ -9,14 +9,47 @@
  * @property {string} [language]
  * @property {string} [contact]  The customer's name.
  *
+ * @typedef {'editor' | 'solution' | 'note'} Place  Where a host can put a reply.
+ *
+ * @typedef {object} Insertion
+ * @property {Place} place  One of the host's places.
+ * @property {string} ticketId  The ticket the reply belongs to; no other one may get it.
+ * @property {() => boolean | void} waiting  Called if the agent has to open the reply editor first.
+ *
+ * @typedef {object} Reply
+ * @property {string} text
+ * @property {readonly string[]} hosts  Where links in it may lead.
+ *
  * @typedef {object} Host
+ * @property {(packed: WidgetSettings) => Promise<WidgetSettings>} init  Connect to the product; the
+ *   settings that came with the widget, overridden by what the product's admin set there.
  * @property {() => Promise<HostTicket | null>} readTicket  The open ticket, or null if none is.
  * @property {() => Promise<{id: string, name: string}>} currentUser
- * @property {(text: string) => Promise<void>} insert  Put plain text into the reply editor. Rejects
- *   with an Error whose message tells the agent what to do.
- * @property {(message: string) => void} notify  Say something in passing, in the host's own way.
- * @property {(changed: () => void) => () => void} onTicketChange  Call back when another ticket is
- *   opened; returns a function that stops it.
+ * @property {(url: string, init: RequestInit) => Promise<Response>} call  Like fetch, but by way of
+ *   the product's servers, which cannot stream.
+ * @property {readonly Place[]} places  The first one is offered first.
+ * @property {(reply: Reply, insertion: Insertion) => Promise<'inserted' | 'copied'>} insert  Put a
+ *   reply in its place: at once, or when the agent has opened the editor. Rejects with NotInserted.
+ * @property {(message: string, tone?: 'done' | 'warning') => void} notify  Say something in
+ *   passing, in the host's own way.
+ * @property {(changed: () => void) => () => void} onTicketChange  Call back when another ticket may
+ *   have been opened; returns a function that stops it.
  */
 
-export {}
+/** @import { WidgetSettings } from './settings.js' */
+
+/**
+ * Why a reply was not put in its place. changed: another ticket is open. superseded: the agent chose
+ * another reply before the editor was opened. failed: the product said no; `message` tells why.
+ */
+export class NotInserted extends Error {
+  /**
+   * @param {'changed' | 'superseded' | 'failed'} kind
+   * @param {string} [message]
+   */
+  constructor(kind, message = kind) {
+    super(message)
+    this.name = 'NotInserted'
+    this.kind = kind
+  }
+}

@@ -3,7 +3,8 @@
 /**
  * @typedef {'unreachable' | 'signed-out' | 'forbidden' | 'empty-ticket' | 'too-large' | 'bad-input'
  *   | 'gone' | 'conflict' | 'unfinished' | 'queue-full' | 'no-model' | 'model-down' | 'disk-full'
- *   | 'busy' | 'timeout' | 'nothing-found' | 'prompt-too-long' | 'refused' | 'server'} ProblemKind
+ *   | 'busy' | 'timeout' | 'nothing-found' | 'prompt-too-long' | 'refused' | 'host' | 'proxy'
+ *   | 'server'} ProblemKind
  */
 
 /** @type {Record<string, ProblemKind>} The last part of a problem's type, and what it means here. */
@@ -25,6 +26,7 @@ const BY_TYPE = {
   'engine-busy': 'busy',
   'engine-refused': 'refused',
   'engine-unauthorized': 'refused',
+  proxy: 'proxy',
 }
 
 /** @type {Record<number, ProblemKind>} */
@@ -37,6 +39,7 @@ const BY_STATUS = {
   413: 'too-large',
   422: 'bad-input',
   429: 'busy',
+  502: 'unreachable',
   503: 'busy',
   504: 'timeout',
   507: 'disk-full',

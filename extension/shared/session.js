@@ -1,7 +1,7 @@
 /** What an agent does with one ticket: ask, stop, use and rate. Knows no DOM. */
 
 import { follow } from './follow.js'
-import { asProblem } from './problem.js'
+import { asProblem, Problem } from './problem.js'
 import { EMPTY, payload } from './rating.js'
 import { isBusy, stateOf, Store } from './state.js'
 
@@ -72,6 +72,16 @@ export class Session {
     } catch (error) {
       this.#fail(error)
     }
+  }
+
+  /**
+   * The host did not give the ticket, so nothing could be asked.
+   *
+   * @param {unknown} error
+   */
+  unread(error) {
+    const reason = Object(error)
+    this.#fail(new Problem('host', String(reason.message ?? reason.errMsg ?? '')))
   }
 
   /** The agent looks at another ticket: give the connection to that one. */

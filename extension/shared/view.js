@@ -9,18 +9,27 @@ import { isBusy } from './state.js'
 
 /** @import { CandidateActions } from './candidate_view.js' */
 /** @import { Suggestion } from './contract.js' */
+/** @import { Place } from './host.js' */
 /** @import { Message } from './message.js' */
 /** @import { Session } from './session.js' */
 /** @import { PanelState } from './state.js' */
 /** @import { Words } from './words.js' */
 
 /** @typedef {CandidateActions & {ask: () => void, stop: () => void}} PanelActions */
+/**
+ * @typedef {object} ViewParts
+ * @property {Words} words
+ * @property {PanelActions} actions
+ * @property {readonly Place[]} places
+ * @property {readonly string[]} linkhosts
+ */
 
 export class View {
   progress = make('p', { class: 'sa-progress', hidden: true })
   body = make('div', { class: 'sa-body' })
   live = make('p', { class: 'sa-hidden', role: 'status' })
   main = make('button', { type: 'submit', class: 'sa-button sa-primary' })
+  #parts
   #words
   #actions
   /** @type {Session | null} */
@@ -32,9 +41,11 @@ export class View {
 
   /**
    * @param {HTMLElement} root
-   * @param {{words: Words, actions: PanelActions}} parts
+   * @param {ViewParts} parts
    */
-  constructor(root, { words, actions }) {
+  constructor(root, parts) {
+    const { words, actions } = parts
+    this.#parts = parts
     this.#words = words
     this.#actions = actions
     this.steering = make('input', {
@@ -125,7 +136,7 @@ export class View {
   rateNext(suggestion) {
     const next = unrated(suggestion)[0]
     if (next) void this.#cards.get(next.id)?.openRating()
-    else this.#cards.get(suggestion.candidates.find(({ rated }) => rated)?.id ?? '')?.insert.focus()
+    else this.#cards.get(suggestion.candidates.find(({ rated }) => rated)?.id ?? '')?.focus()
   }
 
   #buttons(/** @type {PanelState} */ state) {
@@ -146,8 +157,7 @@ export class View {
     if (!known || this.#cards.size !== suggestion.candidates.length) {
       this.#cards.clear()
       for (const candidate of suggestion.candidates) {
-        const parts = { words: this.#words, session, actions: this.#actions }
-        this.#cards.set(candidate.id, new CandidateView(candidate, parts))
+        this.#cards.set(candidate.id, new CandidateView(candidate, { ...this.#parts, session }))
       }
       this.body.replaceChildren(...[...this.#cards.values()].map(({ element }) => element))
       this.announce(this.#words.say('announce.begun'))

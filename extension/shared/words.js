@@ -53,16 +53,19 @@ export class Words {
  * @returns {string}
  */
 export function languageFor(wish) {
-  const language = wish.toLowerCase().split('-')[0] ?? ''
+  const language = wish.toLowerCase().split(/[-_]/)[0] ?? ''
   return LANGUAGES.includes(language) ? language : 'en'
 }
 
 /**
  * @param {string} wish
+ * @param {Record<string, Entries>} [packed]  Words at hand by language; others are fetched.
  * @returns {Promise<Words>}
  */
-export async function loadWords(wish) {
+export async function loadWords(wish, packed = {}) {
   const language = languageFor(wish)
+  const entries = packed[language]
+  if (entries) return new Words(language, entries)
   const response = await fetch(new URL(`./strings/${language}.json`, import.meta.url))
   return new Words(language, await response.json())
 }

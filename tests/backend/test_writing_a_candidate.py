@@ -84,6 +84,13 @@ def test_what_was_written_is_kept_with_its_sources_and_tokens(
     assert row["prompt_format"]
 
 
+def test_what_cannot_be_seen_is_not_kept(asked: str, settings: Settings, db: Database) -> None:
+    with chat_server(Reply(("Clean\u200b the \u202eh", "ead\U000e0041.\u2066\r\n"))) as chats:
+        assert write(chats, settings, db).state == "done"
+
+    assert only(asked, db).text == "Clean the head."
+
+
 def test_a_prompt_that_is_too_long_is_cut_by_the_endpoint_s_own_count(
     asked: str, settings: Settings, db: Database
 ) -> None:

@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 
-/** @import { Browser, BrowserContextOptions, Page } from 'playwright-core' */
+/** @import { Browser, BrowserContextOptions, Frame, Page } from 'playwright-core' */
 /** @import { AxeResults } from 'axe-core' */
 
 const need = createRequire(new URL('../../extension/package.json', import.meta.url))
@@ -22,10 +22,13 @@ const FLAGS = [
   '--disable-sync',
 ]
 
-/** @returns {Promise<Browser>} */
-export function startBrowser() {
+/**
+ * @param {string[]} [flags]
+ * @returns {Promise<Browser>}
+ */
+export function startBrowser(flags = []) {
   const executablePath = process.env['SUGGEST_ANSWER_CHROMIUM'] ?? '/usr/bin/chromium'
-  return chromium.launch({ executablePath, args: FLAGS })
+  return chromium.launch({ executablePath, args: [...FLAGS, ...flags] })
 }
 
 /**
@@ -69,7 +72,7 @@ export async function picture(page, name) {
  * What axe finds wrong on the page as it is, one line each. axe is put in by the debugger's own
  * world, so the page's content security policy stays as it is.
  *
- * @param {Page} page
+ * @param {Page | Frame} page
  * @returns {Promise<string[]>}
  */
 export async function axeFindings(page) {

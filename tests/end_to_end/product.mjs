@@ -43,7 +43,7 @@ export async function startProduct() {
  * @param {string} base
  * @param {() => boolean} hasEnded
  */
-async function ready(base, hasEnded) {
+export async function ready(base, hasEnded) {
   const deadline = Date.now() + PATIENCE
   while (Date.now() < deadline) {
     if (hasEnded()) throw new Error('The product ended before it was ready. It said:')
@@ -55,7 +55,7 @@ async function ready(base, hasEnded) {
 }
 
 /** @returns {Promise<number>} */
-function freePort() {
+export function freePort() {
   return new Promise((done) => {
     const server = createServer().listen(0, '127.0.0.1', () => {
       const address = server.address()

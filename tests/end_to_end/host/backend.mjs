@@ -1,0 +1,91 @@
+/** Real backends on free ports, over tiny models or over chat endpoints, that can be killed and come back. */
+
+import { execFileSync, spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { freePort, ready } from '../product.mjs'
+
+/** @import { ChildProcess } from 'node:child_process' */
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
+const PYTHON = process.env['SUGGEST_ANSWER_PYTHON'] ?? '.venv/bin/python'
+
+export class Backend {
+  /** @type {ChildProcess | null} */
+  #child = null
+  #said = ''
+  #environment
+  #port = 0
+  state = ''
+
+  /** @param {Record<string, string>} [environment]  Settings. */
+  constructor(environment = {}) {
+    this.#environment = { ...process.env, ...environment }
+  }
+
+  get address() {
+    return `http://127.0.0.1:${this.#port}`
+  }
+
+  /** Three tiny models, an article and a solved ticket. */
+  async startTiny() {
+    await this.#prepare()
+    execFileSync(PYTHON, ['-m', 'tests.end_to_end.host.tiny_models', this.state], { cwd: ROOT })
+    await this.start()
+  }
+
+  /**
+   * Chat endpoints under these names.
+   *
+   * @param {string[]} names
+   * @param {string} baseUrl
+   */
+  async startChats(names, baseUrl) {
+    await this.#prepare()
+    for (const name of names) this.command('models', 'add-chat', name, baseUrl, '--active')
+    await this.start()
+  }
+
+  /** Run a command of the product's on this state. */
+  command(/** @type {string[]} */ ...words) {
+    const all = ['-m', 'backend', '--state-dir', this.state, ...words]
+    return execFileSync(PYTHON, all, { cwd: ROOT, env: this.#environment, encoding: 'utf8' })
+  }
+
+  async #prepare() {
+    this.state = await mkdtemp(join(tmpdir(), 'suggest-answer-'))
+    this.#port = await freePort()
+  }
+
+  /** Start, or start again on the same port and state. */
+  async start() {
+    const command = ['-m', 'backend', '--state-dir', this.state, 'serve', '--port', String(this.#port)]
+    const child = spawn(PYTHON, command, { cwd: ROOT, env: this.#environment, stdio: ['ignore', 'pipe', 'pipe'] })
+    this.#child = child
+    child.stdout.on('data', (chunk) => (this.#said += chunk))
+    child.stderr.on('data', (chunk) => (this.#said += chunk))
+    await ready(this.address, () => child.exitCode !== null).catch((error) => {
+      throw new Error(`${error.message}\n${this.#said}`)
+    })
+  }
+
+  /** End it without a warning, as a power cut would. */
+  async kill() {
+    await this.#end('SIGKILL')
+  }
+
+  async stop() {
+    await this.#end('SIGTERM')
+    await rm(this.state, { recursive: true, force: true })
+  }
+
+  async #end(/** @type {NodeJS.Signals} */ signal) {
+    const child = this.#child
+    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    const ended = new Promise((done) => child.once('exit', done))
+    child.kill(signal)
+    await ended
+  }
+}

@@ -1,0 +1,90 @@
+/** HTTPS sites of this machine: folders, and a front for a backend that speaks plain HTTP. */
+
+import { readFile } from 'node:fs/promises'
+import { request as ask } from 'node:http'
+import { createServer } from 'node:https'
+import { extname, join, normalize } from 'node:path'
+
+/** @import { IncomingMessage, ServerResponse } from 'node:http' */
+/** @import { AddressInfo } from 'node:net' */
+
+/** @typedef {(request: IncomingMessage, response: ServerResponse) => void | Promise<void>} Answer */
+
+/** @type {Record<string, string>} */
+const TYPES = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.css': 'text/css',
+  '.json': 'application/json',
+  '.png': 'image/png',
+  '.svg': 'image/svg+xml',
+}
+
+/**
+ * @param {{key: Buffer, cert: Buffer}} certificate
+ * @param {Answer} answer
+ * @param {number} [port]
+ */
+export async function startSite(certificate, answer, port = 0) {
+  const server = createServer(certificate, (request, response) => {
+    Promise.resolve(answer(request, response)).catch((error) => response.writeHead(500).end(String(error)))
+  })
+  await new Promise((/** @type {(value: void) => void} */ done) => server.listen(port, '127.0.0.1', () => done()))
+  const address = /** @type {AddressInfo} */ (server.address())
+  const stop = () => {
+    server.closeAllConnections()
+    return new Promise((done) => server.close(done))
+  }
+  return { origin: `https://127.0.0.1:${address.port}`, stop }
+}
+
+/**
+ * A folder as Zoho serves it: nothing outside of it, and only what is there.
+ *
+ * @param {string} folder
+ * @param {Record<string, string>} [headers]
+ * @returns {Answer}
+ */
+export function folderSite(folder, headers = {}) {
+  return async (request, response) => {
+    const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'https://x').pathname))
+    const content = path.includes('..') ? null : await readFile(join(folder, path)).catch(() => null)
+    if (content === null) {
+      response.writeHead(404).end('There is no such file.')
+      return
+    }
+    response.writeHead(200, { 'Content-Type': TYPES[extname(path)] ?? 'application/octet-stream', ...headers }).end(content)
+  }
+}
+
+/**
+ * What an admin puts in front of the backend: TLS, and each byte passed on as it comes.
+ *
+ * @param {() => string} backend  Where the backend is now.
+ * @returns {Answer}
+ */
+export function frontOf(backend) {
+  return (request, response) => {
+    const { hostname, port } = new URL(backend())
+    const { host: _, ...headers } = request.headers
+    const onward = ask({ hostname, port, path: request.url, method: request.method, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers)
+      answer.on('error', () => response.destroy())
+      answer.pipe(response)
+    })
+    onward.on('error', () => (response.headersSent ? response.destroy() : response.writeHead(502).end('Bad gateway')))
+    response.on('close', () => onward.destroy())
+    request.pipe(onward)
+  }
+}
+
+/**
+ * @param {IncomingMessage} request
+ * @returns {Promise<any>}
+ */
+export async function bodyOf(request) {
+  let body = ''
+  for await (const chunk of request.setEncoding('utf8')) body += chunk
+  return JSON.parse(body)
+}

@@ -1,0 +1,186 @@
+/** The packed widgets in a frame of a page that plays Zoho, over a real backend. */
+
+import assert from 'node:assert/strict'
+import { after, before, beforeEach } from 'node:test'
+import { axeFindings, picture, startBrowser } from './browser.mjs'
+import { Backend } from './host/backend.mjs'
+import { Chats } from './host/chats.mjs'
+import { CASES, CRM_USER, GOOD, TICKETS, USER } from './host/content.mjs'
+import { packed } from './host/packed.mjs'
+import { BACKEND, HOSTS, Zoho } from './host/zoho.mjs'
+
+/** @import { Browser, BrowserContextOptions, Frame, Page } from 'playwright-core' */
+/** @import { Product } from './host/zoho.mjs' */
+
+export const SECRET = 'a long secret of the whole organisation'
+const NAMES = ['alder', 'birch', 'cedar']
+const FRIENDS = ['js.zohostatic.com', 'live.zwidgets.com', '0a1b2c.zappsusercontent.com', '3d4e5f.zappsusercontent.com']
+const WIDE = { viewport: { width: 1180, height: 860 } }
+
+/** @typedef {BrowserContextOptions & {direct?: boolean, odd?: Record<string, unknown>, axe?: boolean}} Options */
+
+/**
+ * Start all parts for a file of tests: with tiny models, or with chats whose replies a test writes.
+ *
+ * @param {'tiny' | 'chats'} models
+ * @param {Record<string, string>} [environment]
+ */
+export function useZoho(models, environment = {}) {
+  const keys = { SUGGEST_ANSWER_WEB__AGENT_KEY: SECRET, SUGGEST_ANSWER_WEB__ADMIN_KEY: `${SECRET} of admins` }
+  const origins = JSON.stringify(['https://0a1b2c.zappsusercontent.com', 'https://3d4e5f.zappsusercontent.com'])
+  const backend = new Backend({ ...keys, SUGGEST_ANSWER_WEB__ORIGINS: origins, ...environment })
+  const chats = new Chats()
+  const parts = /** @type {{zoho: Zoho, browser: Browser, backend: Backend, chats: Chats, packed: Awaited<ReturnType<typeof packed>>}} */ ({ backend, chats })
+  before(async () => {
+    parts.packed = await packed(BACKEND)
+    parts.zoho = new Zoho(parts.packed)
+    parts.browser = await startBrowser(await parts.zoho.start())
+    if (models === 'tiny') await backend.startTiny()
+    else await backend.startChats(NAMES, await chats.start())
+    parts.zoho.backend = backend.address
+  })
+  after(async () => {
+    await parts.browser?.close()
+    await parts.zoho?.stop()
+    await parts.packed?.remove()
+    await backend.stop()
+    if (models === 'chats') await chats.stop()
+  })
+  beforeEach(() => {
+    chats.reply = (model) => ({ text: GOOD[NAMES.indexOf(model)] ?? '' })
+    parts.zoho.secret = SECRET
+    parts.zoho.strays = []
+    parts.zoho.proxied = []
+  })
+  const onPage = (/** @type {Product} */ product, /** @type {string} */ name, /** @type {Options} */ options, /** @type {(opened: Opened) => Promise<void>} */ act) =>
+    withPage(parts, { product, name, options, act })
+  return { parts, onPage }
+}
+
+/** @typedef {{page: Page, widget: Frame, trouble: string[]}} Opened */
+
+/**
+ * @param {{zoho: Zoho, browser: Browser}} parts
+ * @param {{product: Product, name: string, options: Options, act: (opened: Opened) => Promise<void>}} wish
+ */
+async function withPage({ zoho, browser }, { product, name, options, act }) {
+  const { direct = false, odd = {}, axe = true, ...context } = options
+  zoho.settings = settings(direct, context.locale ?? 'en-US')
+  const opened = await browser.newContext({ ...WIDE, ignoreHTTPSErrors: true, ...context })
+  const page = await opened.newPage()
+  page.setDefaultTimeout(20_000)
+  const trouble = watch(page, product)
+  try {
+    const oddities = Object.entries(odd)
+    await page.goto(`${HOSTS[product]}/${product}.html`)
+    const widget = await widgetOf(page)
+    if (oddities.length) await page.evaluate((values) => Object.assign(/** @type {any} */ (globalThis).zoho.odd, Object.fromEntries(values)), oddities)
+    await act({ page, widget, trouble })
+    await picture(page, `zoho_${name}`)
+    if (axe) assert.deepEqual(await findings(await widgetOf(page)), [])
+    assert.deepEqual(trouble, [])
+    assert.deepEqual(zoho.strays, [])
+  } catch (error) {
+    await picture(page, `zoho_${name}_failed`)
+    if (error instanceof Error && trouble.length) error.message += `\nThe page said: ${trouble.join('\n')}`
+    throw error
+  } finally {
+    await opened.close()
+  }
+}
+
+/**
+ * What axe finds wrong in the widget. The heading of the first level is the host page's.
+ *
+ * @param {Frame} widget
+ */
+export async function findings(widget) {
+  return (await axeFindings(widget)).filter((finding) => !finding.startsWith('page-has-heading-one'))
+}
+
+/**
+ * The widget's frame, once its panel is there.
+ *
+ * @param {Page} page
+ * @returns {Promise<Frame>}
+ */
+export async function widgetOf(page) {
+  const handle = await page.locator('#widget').elementHandle()
+  const frame = await handle?.contentFrame()
+  assert.ok(frame, 'the page has no frame for the widget')
+  await frame.locator('.sa-panel').waitFor()
+  return frame
+}
+
+/**
+ * @param {boolean} direct
+ * @param {string} locale
+ */
+function settings(direct, locale) {
+  const wanted = { calls: direct ? 'direct' : 'proxy', connection: direct ? '' : 'suggestbackend', agentkey: direct ? SECRET : '', linkhosts: 'help.example' }
+  const config = Object.entries(wanted).map(([name, value]) => ({ name, value, defaultValue: '' }))
+  return {
+    desk: { locale, tickets: TICKETS, user: USER.user, config },
+    crm: { cases: CASES, crmUser: CRM_USER, variables: { suggest_answer: JSON.stringify(wanted) } },
+  }
+}
+
+/**
+ * Whatever a healthy widget never does: errors, and requests to hosts it has no business with.
+ *
+ * @param {Page} page
+ * @param {Product} product
+ */
+function watch(page, product) {
+  /** @type {string[]} */
+  const trouble = []
+  const friends = new Set([...FRIENDS, new URL(HOSTS[product]).host, new URL(BACKEND).host])
+  page.on('pageerror', (error) => trouble.push(`error: ${error.message}`))
+  page.on('console', (line) => {
+    const isHarmless = /^Failed to load resource|The Clipboard API has been blocked/.test(line.text())
+    if (line.type() === 'error' && !isHarmless) trouble.push(line.text())
+  })
+  page.on('request', (request) => {
+    const { protocol, host } = new URL(request.url())
+    if (protocol === 'https:' ? !friends.has(host) : protocol !== 'data:') trouble.push(`request: ${request.url()}`)
+  })
+  page.on('dialog', (dialog) => {
+    trouble.push(`dialog: ${dialog.message()}`)
+    void dialog.dismiss()
+  })
+  return trouble
+}
+
+/** @param {Frame} widget */
+export const main = (widget) => widget.locator('.sa-ask button[type=submit]')
+
+/**
+ * @param {Frame} widget
+ * @param {string} label
+ */
+export const card = (widget, label) => widget.locator(`[data-candidate=${label}]`)
+
+/**
+ * @param {Frame} widget
+ * @param {string} kind
+ */
+export const message = (widget, kind) => widget.locator(`.sa-message[data-kind=${kind}]`)
+
+/**
+ * Ask, and wait until all replies are there.
+ *
+ * @param {Frame} widget
+ * @param {number} [count]
+ */
+export async function suggest(widget, count = 3) {
+  await main(widget).click()
+  await allDone(widget, count)
+}
+
+/**
+ * @param {Frame} widget
+ * @param {number} [count]
+ */
+export async function allDone(widget, count = 3) {
+  await widget.waitForFunction((wanted) => document.querySelectorAll('[data-state=done]').length === wanted, count, { timeout: 60_000 })
+}
