@@ -18,6 +18,8 @@ class ModelCard:
     """The facts of one GGUF. Hashes are sha256 in lower-case hex.
 
     `prompt_format` is empty for a model that was tuned on none of ours (a base model).
+    `passages` is how many of them the model was taught to read in a prompt; -1 leaves the choice to
+    the settings.
     """
 
     name: str
@@ -32,6 +34,7 @@ class ModelCard:
     created: str = ""
     context_tokens: int = 0
     prompt_tokens: int = 0
+    passages: int = -1
     metrics: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

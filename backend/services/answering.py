@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ from backend.domain.errors import (
     ProductError,
     PromptTooLong,
 )
-from backend.domain.prompt import Prompt
+from backend.domain.prompt import Passage, Prompt
 from backend.domain.reply_text import clean
 from backend.domain.ticket import Ticket
 from backend.engines.engine import End, Engine, Request
@@ -88,14 +89,7 @@ async def _write(
     work: Work, *, model: Model, engine: Engine, settings: Settings, db: Database
 ) -> tuple[int, Usage]:
     ticket = Ticket(text=work.text, subject=work.subject, external_id=work.external_id)
-    passages = passages_for(
-        ticket.question,
-        db=db,
-        articles=settings.suggest.articles,
-        solved=settings.suggest.solved,
-        threshold=settings.search.article_threshold,
-        exclude_source=work.external_id,
-    )
+    passages = _passages(ticket, model, settings=settings, db=db)
     budget = model.prompt_tokens or settings.suggest.prompt_tokens
     for _ in range(_RENDERINGS):
         prompt = prompts.render(ticket.question, passages, steering=work.steering, budget=budget)
@@ -115,6 +109,24 @@ async def _write(
         f"The prompt does not fit {model.name}, however short it is cut. Give the model more "
         "context (runner.context), or set a smaller suggest.prompt_tokens."
     )
+
+
+def _passages(
+    ticket: Ticket, model: Model, *, settings: Settings, db: Database
+) -> Sequence[Passage]:
+    """The passages for the prompt: no more than the model was taught to read."""
+    card = model.model_card
+    if card and card.passages == 0:
+        return ()
+    found = passages_for(
+        ticket.question,
+        db=db,
+        articles=settings.suggest.articles,
+        solved=settings.suggest.solved,
+        threshold=settings.search.article_threshold,
+        exclude_source=ticket.external_id,
+    )
+    return found[: card.passages] if card and card.passages > 0 else found
 
 
 def _smaller(budget: int, prompt: Prompt, error: PromptTooLong, answer_tokens: int) -> int:

@@ -10,6 +10,7 @@ import pytest
 from sqlite_utils import Database
 
 from backend.domain.article import SolvedTicket
+from backend.domain.model_card import ModelCard
 from backend.domain.ticket import Ticket
 from backend.engines.chat import ChatEngine
 from backend.services.answering import Answered, answer
@@ -89,6 +90,20 @@ def test_what_cannot_be_seen_is_not_kept(asked: str, settings: Settings, db: Dat
         assert write(chats, settings, db).state == "done"
 
     assert only(asked, db).text == "Clean the head."
+
+
+@pytest.mark.parametrize(("taught", "read"), [(-1, 1), (0, 0), (1, 1)])
+def test_a_model_gets_no_more_passages_than_it_was_taught_to_read(
+    asked: str, settings: Settings, db: Database, taught: int, read: int
+) -> None:
+    card = ModelCard(name="far", sha256="", passages=taught)
+    db.execute("UPDATE models SET card = ?", [card.to_json()])
+
+    with chat_server(Reply()) as chats:
+        write(chats, settings, db)
+
+    assert len(only(asked, db).passages) == read
+    assert ("Clean the head." in prompt_of(chats.asked[0])) == bool(read)
 
 
 def test_a_prompt_that_is_too_long_is_cut_by_the_endpoint_s_own_count(
