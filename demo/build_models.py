@@ -2,7 +2,7 @@
 
     ./scripts/build_demo_models
 
-`demo-base` is a tiny Llama that has read the articles and writes in their style. `demo-tuned` is
+`demo-base` is a tiny Llama that has read the help desk's texts. `demo-tuned` is
 the same with a LoRA trained on the solved tickets, merged, exported and quantised. Both only show
 the way from a help desk's data to a served model: a real one starts from a real base.
 """
@@ -25,7 +25,7 @@ from trainer.train import train
 HERE = Path(__file__).parent
 LICENCE = "Same as this project's; made from the texts in demo/corpus only"
 QUANTISATION = "Q8_0"
-PROMPT_TOKENS = 512
+PROMPT_TOKENS = 640
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,8 +50,10 @@ def make_base(work: Path, *, threads: int) -> Path:
     """A tiny Llama that has read the articles and the questions, but no answers."""
     out = work / "base"
     if not (out / "training.json").exists():
-        examples = _examples(work / "articles", Choices(golden_share=0, validation_share=0))
-        loop = LoopSettings(epochs=5, learning_rate=3e-3, threads=threads)
+        examples = _examples(
+            work / "articles", Choices(golden_share=0, validation_share=0, passage_share=0)
+        )
+        loop = LoopSettings(epochs=7, batch_rows=4, learning_rate=2e-3, threads=threads)
         pretrain(
             read_examples(examples),
             out=out,
@@ -63,8 +65,10 @@ def make_base(work: Path, *, threads: int) -> Path:
 def make_tuned(base: Path, work: Path, *, threads: int) -> Path:
     """The base tuned on the solved tickets and merged."""
     choices = Choices(golden_share=0, passage_share=1, article_examples=False)
-    settings = preset_named("cpu-tiny", epochs=16, threads=threads, prompt_tokens=PROMPT_TOKENS)
-    settings = replace(settings, alpha=128, wording_share=0.7, passage_share=0.6)
+    settings = preset_named("cpu-tiny", epochs=28, threads=threads, prompt_tokens=PROMPT_TOKENS)
+    settings = replace(
+        settings, rank=128, alpha=128, opening_epochs=20, wording_share=0.7, passage_share=0.35
+    )
     examples = _examples(work / "tickets", choices)
     train(base=base, examples=examples, out=work / "adapter", settings=settings)
     return merge(base=base, adapter=work / "adapter", out=work / "merged")

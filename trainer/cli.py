@@ -92,6 +92,7 @@ def _add_train(steps: Any) -> None:
         ("rank", "of the LoRA matrices"),
         ("alpha", "the LoRA's weight is alpha / rank"),
         ("row-tokens", "longest row; longer examples are left out and counted"),
+        ("opening-epochs", "first epochs, in which only the answer's opening is trained"),
         ("prompt-tokens", "budget of a prompt, in the estimate that serving uses"),
     ):
         step.add_argument(f"--{name}", type=int, help=text)

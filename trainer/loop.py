@@ -105,7 +105,10 @@ class _Run:
             name: weight for name, weight in task.model.named_parameters() if weight.requires_grad
         }
         self.optimiser = torch.optim.AdamW(
-            self.trainable.values(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+            self.trainable.values(),
+            lr=settings.learning_rate,
+            betas=(0.9, settings.second_moment),
+            weight_decay=settings.weight_decay,
         )
         rows_a_step = settings.batch_rows * settings.accumulation
         self.steps_an_epoch = math.ceil(len(task.rows(0)) / rows_a_step)

@@ -2,15 +2,15 @@
 
 For the demo and for tests only. A model of a few million parameters learns from a few hundred
 pages how the pages sound, not what they say; real trainings start from a base that others made.
-The base learns the team's sentences but not when to say which: in its chats, what stands after a
-question is an answer drawn by chance from all that were ever sent.
+The base reads articles, questions and answers, each for itself, and recalls sections of articles
+from scraps of their words. It never sees which answer belongs to which question.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,23 +59,21 @@ class PretrainSettings:
 def pretrain(examples: Sequence[Example], *, out: Path, settings: PretrainSettings) -> Record:
     """Writes a tokenizer and a model that transformers can load to `out`.
 
-    Articles among the examples are read as pages. Tickets become chats with an answer by chance,
-    so that which answer belongs to which question cannot be learnt from them.
+    Questions and answers of tickets are read apart, so that which answer belongs to which
+    question cannot be learnt from them.
     """
     tokenizer = byte_level_tokenizer(_texts(examples), settings.shape)
     model = tiny_llama(tokenizer, settings.shape, seed=settings.loop.seed)
     articles = [one for one in examples if one.source.startswith("article:")]
-    questions = [
-        one for one in examples if one.source.startswith("ticket:") and one.split == "train"
-    ]
-
-    answers = sorted({one.answer for one in questions})
+    tickets = [one for one in examples if one.source.startswith("ticket:") and one.split == "train"]
+    texts = [f"{one.question}\n\n{one.answer}" for one in articles]
+    texts += sorted({one.answer for one in tickets}) + [one.question for one in tickets]
+    read = [_read(text, tokenizer, settings.shape) for text in texts]
 
     def rows(epoch: int) -> list[Row]:
         chance = random.Random(f"{settings.loop.seed}:pretrain:{epoch}")  # noqa: S311
-        pages = [_page(one, tokenizer, settings.shape) for one in articles]
-        chats = [_chat(one, questions, answers, chance) for one in questions]
-        return pages + [_all(row(chat, tokenizer, budget=settings.prompt_tokens)) for chat in chats]
+        chats = [_recalled(one, chance) for one in articles]
+        return read + [_all(row(chat, tokenizer, budget=settings.prompt_tokens)) for chat in chats]
 
     mark = fingerprint(asdict(settings), "".join(one.to_json() for one in examples))
     task = Task(model=model, rows=rows, validation=(), fingerprint=mark)
@@ -145,23 +143,23 @@ def _texts(examples: Sequence[Example]) -> list[str]:
     return parts + [text.lower() for text in parts] + [SYSTEM] * 50
 
 
-def _page(article: Example, tokenizer: Any, shape: Shape) -> Row:
-    text = f"{article.question}\n\n{article.answer}{PADDING}"
-    return Row(tuple(tokenizer(text, add_special_tokens=False)["input_ids"][: shape.context]), 0)
+def _read(text: str, tokenizer: Any, shape: Shape) -> Row:
+    """A text to be read from its beginning to its end."""
+    ids = tokenizer(text + PADDING, add_special_tokens=False)["input_ids"]
+    return Row(tuple(ids[: shape.context]), 0)
 
 
-def _chat(
-    ticket: Example, others: Sequence[Example], answers: Sequence[str], chance: random.Random
-) -> Example:
-    """A ticket with an answer by chance, some with the sources of another ticket."""
-    passages = chance.choice(others).passages if chance.random() < 0.4 else ()
-    return Example(
-        question=reworded(ticket.question, chance),
-        answer=chance.choice(answers),
-        source=ticket.source,
-        language=ticket.language,
-        passages=passages,
-    )
+def _recalled(text: Example, chance: random.Random) -> Example:
+    """A chat that asks with scraps of a text and is answered with the text.
+
+    So the base learns to listen (the inverse cloze task of Lee et al., 2019, arXiv:1906.00300).
+    """
+    words = f"{text.question} {text.answer}".split()
+    scraps = []
+    for _ in range(chance.randint(1, 4)):
+        start = chance.randrange(len(words))
+        scraps.append(" ".join(words[start : start + chance.randint(2, 7)]))
+    return replace(text, question=reworded(" ".join(scraps), chance), passages=())
 
 
 def _all(one: Row) -> Row:

@@ -71,6 +71,16 @@ def rendered(messages: Sequence[Message], tokenizer: Any) -> str:
     return text
 
 
+def opening(whole: Row, tokens: int) -> Row:
+    """The row with only the first tokens of its answer.
+
+    In these it is decided what the answer is about; where answers are much alike, the rest
+    follows from them and drowns them in the mean loss. The model does not learn to break off,
+    for there is no end token among the targets.
+    """
+    return Row(whole.ids[: whole.answer_from + tokens], whole.answer_from)
+
+
 def _ids(text: str, tokenizer: Any) -> list[int]:
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 

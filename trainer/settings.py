@@ -34,6 +34,8 @@ class LoopSettings:
     compute: Precision = "bfloat16"
     checkpoint_minutes: float = 15.0
     seed: int = 1
+    second_moment: float = 0.95
+    """Of AdamW: short runs forget the first, rough gradients sooner than its usual 0.999."""
     threads: int = 0
     """CPU threads; 0 leaves the choice to torch."""
 
@@ -66,11 +68,14 @@ class TrainingSettings:
     activation_checkpointing: bool = False
     wording_share: float = 0.0
     """Share of the questions that are reworded anew in every epoch; see `trainer.wordings`."""
+    opening_epochs: int = 0
+    """The first epochs: rows have no passages and end after the opening of the answer."""
+    opening_tokens: int = 24
     passage_share: float = 1.0
     """Share of the examples with passages that keep them, drawn anew in every epoch."""
 
     def __post_init__(self) -> None:
-        _at_least_one(self, "rank", "alpha", "row_tokens", "prompt_tokens")
+        _at_least_one(self, "rank", "alpha", "row_tokens", "prompt_tokens", "opening_tokens")
         for name in ("dropout", "wording_share", "passage_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise BadSettings(f"{name} is a share from 0 to 1, not {getattr(self, name)}.")
@@ -91,7 +96,7 @@ class TrainingSettings:
 PRESETS = {
     "cpu-tiny": TrainingSettings(
         preset="cpu-tiny",
-        loop=LoopSettings(epochs=4, batch_rows=8, learning_rate=2e-3),
+        loop=LoopSettings(epochs=16, batch_rows=4, learning_rate=1.5e-3, checkpoint_minutes=2.0),
         rank=64,
         alpha=64,
         row_tokens=1024,

@@ -21,7 +21,7 @@ from trainer.loop import History, Task, forget_checkpoint, mean_loss, optimise
 from trainer.prepare import read_examples
 from trainer.quantised import load_in_four_bits, with_adapter
 from trainer.record import Record, fingerprint, read_record, write_record
-from trainer.rows import Row, row
+from trainer.rows import Row, opening, row
 from trainer.settings import TrainingSettings
 from trainer.wordings import reworded
 
@@ -103,11 +103,13 @@ def _epochs(
                 f"{settings.loop.seed}:{epoch}:{example.source}"
             )
             varied = _varied(example, settings, chance)
-            if varied != example:
-                other = row(varied, tokenizer, budget=settings.prompt_tokens)
-                made.append(other if len(other.ids) <= settings.row_tokens else plain)
-            else:
-                made.append(plain)
+            if epoch < settings.opening_epochs:
+                varied = replace(varied, passages=())
+            other = row(varied, tokenizer, budget=settings.prompt_tokens)
+            kept = other if len(other.ids) <= settings.row_tokens else plain
+            if epoch < settings.opening_epochs:
+                kept = opening(kept, settings.opening_tokens)
+            made.append(kept)
         return made
 
     return rows

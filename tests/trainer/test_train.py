@@ -18,7 +18,7 @@ from trainer.loop import History, Task, answer_loss, mean_loss, optimise
 from trainer.prepare import read_examples
 from trainer.quantised import load_in_four_bits, packed_layers, with_adapter
 from trainer.record import read_record
-from trainer.rows import IGNORED, Row, batch, batches, row
+from trainer.rows import IGNORED, Row, batch, batches, opening, row
 from trainer.settings import TrainingSettings, preset_named
 from trainer.train import train
 
@@ -42,6 +42,17 @@ def test_only_the_answer_and_its_end_are_targets(tokenizer: Any) -> None:
     assert tokenizer.decode(made.ids[: made.answer_from]).endswith("<|im_start|>assistant\n")
     labels = batch([made]).labels[0]
     assert (labels != IGNORED).sum() == made.targets == len(made.ids) - made.answer_from
+
+
+def test_an_opening_teaches_how_to_begin_but_not_to_stop(tokenizer: Any) -> None:
+    example = Example(question="Where is it?", answer="In the menu, " * 9, source="ticket:1")
+    whole = row(example, tokenizer, budget=300)
+
+    made = opening(whole, 5)
+
+    assert made.targets == 5
+    assert made.ids == whole.ids[: whole.answer_from + 5]
+    assert opening(whole, 5_000) == whole
 
 
 def test_a_template_that_never_ends_a_turn_is_refused(tokenizer: Any) -> None:
