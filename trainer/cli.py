@@ -193,7 +193,14 @@ def _export(given: argparse.Namespace) -> str:
 
     rows = read_examples(given.examples) if given.examples else []
     held_out = tuple(one for one in rows if one.split != "train")[:8]
-    wanted = Export(given.model, given.out, given.quantisation, given.name, given.licence, held_out)
+    wanted = Export(
+        given.model,
+        given.out,
+        given.quantisation,
+        name=given.name,
+        licence=given.licence,
+        examples=held_out,
+    )
     return export(wanted).to_json()
 
 

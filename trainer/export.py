@@ -37,6 +37,8 @@ class Export:
     kind: str = "Q4_K_M"
     name: str = ""
     licence: str = ""
+    passages: int = -1
+    """How many passages it was taught to read in a prompt; -1 if any number will do."""
     examples: tuple[Example, ...] = ()
 
     def __post_init__(self) -> None:
@@ -110,5 +112,6 @@ def _card(wanted: Export, record: Record, measured: dict[str, Any]) -> ModelCard
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         context_tokens=int(read_config(wanted.model)["max_position_embeddings"]),
         prompt_tokens=record.prompt_tokens,
+        passages=wanted.passages,
         metrics=measured,
     )

@@ -2,8 +2,9 @@
 
 For the demo and for tests only. A model of a few million parameters learns from a few hundred
 pages how the pages sound, not what they say; real trainings start from a base that others made.
-The base reads articles, questions and answers, each for itself, and recalls sections of articles
-from scraps of their words. It never sees which answer belongs to which question.
+The base reads articles, questions and answers, each for itself. In its chats it learns which
+article a ticket is about, where the examples say so, and else recalls sections of articles from
+scraps of their words. It never sees which answer belongs to which question.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from trainer.record import Record, fingerprint, write_record
 from trainer.rows import Row, row
 from trainer.settings import LoopSettings
 from trainer.wordings import reworded
+
+CITED = "cited:"
+"""How the source of an example begins that answers a ticket with the article cited for it."""
 
 END, PADDING, START_OF_TURN = "<|im_end|>", "<|endoftext|>", "<|im_start|>"
 CHAT_TEMPLATE = (
@@ -69,9 +73,14 @@ def pretrain(examples: Sequence[Example], *, out: Path, settings: PretrainSettin
     texts = [f"{one.question}\n\n{one.answer}" for one in articles]
     texts += sorted({one.answer for one in tickets}) + [one.question for one in tickets]
     read = [_read(text, tokenizer, settings.shape) for text in texts]
+    cited = [one for one in examples if one.source.startswith(CITED)]
 
     def rows(epoch: int) -> list[Row]:
         chance = random.Random(f"{settings.loop.seed}:pretrain:{epoch}")  # noqa: S311
+        if cited:
+            chats = [replace(one, question=reworded(one.question, chance)) for one in cited]
+            made = [row(chat, tokenizer, budget=settings.prompt_tokens) for chat in chats]
+            return made + (read if epoch % 2 == 0 else [])
         chats = [_recalled(one, chance) for one in articles]
         return read + [_all(row(chat, tokenizer, budget=settings.prompt_tokens)) for chat in chats]
 
