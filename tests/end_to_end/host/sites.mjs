@@ -68,7 +68,7 @@ export function frontOf(backend) {
   return (request, response) => {
     const { hostname, port } = new URL(backend())
     const { host: _, ...headers } = request.headers
-    const onward = ask({ hostname, port, path: request.url, method: request.method, headers }, (answer) => {
+    const onward = ask({ agent: false, hostname, port, path: request.url, method: request.method, headers }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers)
       answer.on('error', () => response.destroy())
       answer.pipe(response)
@@ -77,6 +77,29 @@ export function frontOf(backend) {
     response.on('close', () => onward.destroy())
     request.pipe(onward)
   }
+}
+
+/**
+ * One call on a connection of its own: a kept one may just have been closed by the other side.
+ *
+ * @param {string} url
+ * @param {{method: string, headers: Record<string, string>, body: string, patience: number}} wish
+ * @returns {Promise<{status: number, body: string}>}
+ */
+export function callOnce(url, { method, headers, body, patience }) {
+  return new Promise((done, fail) => {
+    const onward = ask(url, { agent: false, method, headers, signal: AbortSignal.timeout(patience) }, async (answer) => {
+      let text = ''
+      try {
+        for await (const chunk of answer.setEncoding('utf8')) text += chunk
+        done({ status: answer.statusCode ?? 0, body: text })
+      } catch (error) {
+        fail(error)
+      }
+    })
+    onward.on('error', fail)
+    onward.end(body)
+  })
 }
 
 /**

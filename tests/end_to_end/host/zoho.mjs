@@ -6,7 +6,7 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { selfSigned } from './certificate.mjs'
-import { bodyOf, folderSite, frontOf, startSite } from './sites.mjs'
+import { bodyOf, callOnce, folderSite, frontOf, startSite } from './sites.mjs'
 
 /** @import { Answer } from './sites.mjs' */
 /** @import { Packed } from './packed.mjs' */
@@ -100,9 +100,8 @@ export class Zoho {
     if (!this.#allowed.includes(origin) || origin !== BACKEND) return { status: 0, body: '' }
     const all = { ...headers, ...(connection && { Authorization: `Bearer ${this.secret}` }) }
     try {
-      const signal = AbortSignal.timeout(PROXY_PATIENCE)
-      const answer = await fetch(this.backend + pathname + search, { method, headers: all, signal, ...(body !== undefined && { body }) })
-      return { status: answer.status, body: await answer.text() }
+      const call = { method, headers: all, body: body ?? '', patience: PROXY_PATIENCE }
+      return await callOnce(this.backend + pathname + search, call)
     } catch {
       return { status: 0, body: '' }
     }
