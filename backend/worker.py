@@ -145,9 +145,7 @@ class Worker:
         mine = list(self.tasks)
         if not mine:
             return
-        still = queue.held(self.db)
-        if lease:
-            still = queue.renew(mine, lease_seconds=lease, db=self.db)
+        still = queue.renew(mine, lease_seconds=lease, db=self.db) if lease else queue.held(self.db)
         for claim in mine:
             if claim not in still and claim in self.tasks:
                 self.tasks[claim].cancel()

@@ -25,7 +25,7 @@ class Writers:
     settings: Settings
     db: Database
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    _chats: dict[tuple[str, str, str], ChatEngine] = field(default_factory=dict)
+    _chats: dict[str, tuple[tuple[str, str, str], ChatEngine]] = field(default_factory=dict)
     _closing: set[asyncio.Future[None]] = field(default_factory=set)
 
     def engine(self, model: Model, *, runner: Runner | None, exclude_source: str) -> Engine:
@@ -33,10 +33,10 @@ class Writers:
         if model.kind == "nearest":
             return self._nearest(exclude_source)
         if model.kind == "chat":
-            return self._chat(model.remote_name, model.base_url, self._key(model))
+            return self._chat(model.name, (model.remote_name, model.base_url, self._key(model)))
         if runner is None or runner.state not in SERVING:
             raise UnusableModel(f"{model.name} is not running. See `suggest-answer models list`.")
-        return self._chat(model.name, runner.base_url, runner.key)
+        return self._chat(model.name, (model.name, runner.base_url, runner.key))
 
     def _nearest(self, exclude_source: str) -> Engine:
         thresholds = self.settings.search
@@ -59,21 +59,21 @@ class Writers:
             )
         return key
 
-    def _forget_others(self, name: str, where: tuple[str, str, str]) -> None:
-        """Closes clients of the model's earlier runners, which are gone."""
-        for old in [one for one in self._chats if one[0] == name and one != where]:
-            closing = asyncio.ensure_future(self._chats.pop(old).aclose())
+    def _chat(self, model: str, where: tuple[str, str, str]) -> ChatEngine:
+        """The model's client; that of an earlier runner, which is gone, is closed."""
+        known, chat = self._chats.get(model, (None, None))
+        if chat and known == where:
+            return chat
+        if chat:
+            closing = asyncio.ensure_future(chat.aclose())
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
-
-    def _chat(self, name: str, base_url: str, key: str) -> ChatEngine:
-        where = (name, base_url, key)
-        self._forget_others(name, where)
-        if where not in self._chats:
-            self._chats[where] = ChatEngine(
-                name=name,
-                base_url=base_url,
-                key=key,
-                timeout_seconds=self.settings.suggest.endpoint_timeout_seconds,
-            )
-        return self._chats[where]
+        name, base_url, key = where
+        chat = ChatEngine(
+            name=name,
+            base_url=base_url,
+            key=key,
+            timeout_seconds=self.settings.suggest.endpoint_timeout_seconds,
+        )
+        self._chats[model] = (where, chat)
+        return chat
