@@ -12,6 +12,8 @@ import sys
 
 PARENT_VARIABLE = "SUGGEST_ANSWER_PARENT_PID"
 SOCKET_VARIABLE = "SUGGEST_ANSWER_LISTEN_FD"
+SERVE_LOCK = "serve.lock"
+"""File of a state directory that is locked while a supervisor runs on it."""
 _SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 

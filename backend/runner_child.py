@@ -8,13 +8,12 @@ import os
 import secrets
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 from backend.child import Child, Command, bare_environment
 from backend.domain.errors import UnusableModel
 from backend.domain.model_card import check_prompt_format
+from backend.loopback import answers
 from backend.settings import RunnerSettings
 from backend.store.models import Model, Runner, RunnerState
 
@@ -26,7 +25,6 @@ HEALTH_SECONDS = 5.0
 MISSED_CHECKS = 6
 MEMORY_SECONDS = 10.0  # until a file that found no room in memory is tried again
 _MEMORY_SHARE = 0.95
-_STRAIGHT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never by a proxy
 
 
 class RunnerChild:
@@ -183,12 +181,7 @@ def _sentence(line: str) -> str:
 
 
 def _healthy(port: int, timeout: float) -> bool:
-    url = f"http://127.0.0.1:{port}/health"
-    try:
-        with _STRAIGHT.open(url, timeout=timeout) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+    return answers(f"http://127.0.0.1:{port}/health", timeout=timeout)
 
 
 def _too_big(file: Path) -> str:

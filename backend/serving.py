@@ -12,6 +12,7 @@ from types import FrameType
 
 from backend.domain.errors import BadSettings
 from backend.log import rotate, start_log
+from backend.processes import SERVE_LOCK
 from backend.settings import Settings
 from backend.store.database import open_database
 from backend.supervisor import Supervisor
@@ -41,7 +42,7 @@ def supervise(settings: Settings, *, ready: Callable[[str], None]) -> None:
 
 @contextmanager
 def _alone(settings: Settings) -> Iterator[None]:
-    with (settings.state_dir / "serve.lock").open("w") as lock:
+    with (settings.state_dir / SERVE_LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

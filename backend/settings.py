@@ -24,10 +24,10 @@ from pydantic_settings import (
 )
 
 from backend.domain.errors import BadSettings
+from backend.loopback import LOOPBACK
 
 PREFIX = "SUGGEST_ANSWER_"
 FILE_VARIABLE = PREFIX + "SETTINGS"
-LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"
 _ORIGIN = re.compile(
     rf"(?:https://{_LABEL}(?:\.{_LABEL})*|http://(?:localhost|127\.0\.0\.1))(?::[1-9]\d{{0,4}})?"

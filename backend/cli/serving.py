@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-import urllib.error
-import urllib.request
 
 import click
 
 from backend.cli.shared import Start, opened
 from backend.log import log_file
+from backend.loopback import answers
 from backend.processes import die_with_parent
 from backend.services.demo import prepare_demo
 from backend.services.overview import model_states
@@ -18,7 +17,7 @@ from backend.serving import supervise
 from backend.settings import Settings
 
 _LOOK_SECONDS = 0.05
-_STRAIGHT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never by a proxy
+_ANSWER_SECONDS = 5.0
 
 
 @click.command()
@@ -42,14 +41,14 @@ def _announce(address: str, settings: Settings) -> None:
 
 
 def _tell_when_ready(address: str, settings: Settings) -> None:
-    while not _answers(address + "/healthz"):
+    while not answers(address + "/healthz", timeout=_ANSWER_SECONDS):
         time.sleep(_LOOK_SECONDS)
     if settings.demo:
         click.echo(f"\n  Demo help desk: {address}/")
         click.echo('  Open a ticket and click "Suggest answer".\n')
     else:
         click.echo(f"\n  suggest answer: {address}/api/v1\n")
-    while not _answers(address + "/readyz"):
+    while not answers(address + "/readyz", timeout=_ANSWER_SECONDS):
         time.sleep(_LOOK_SECONDS)
         if problem := _hopeless(settings):
             click.echo(f"  {problem}", err=True)
@@ -57,14 +56,6 @@ def _tell_when_ready(address: str, settings: Settings) -> None:
     else:
         click.echo("  All models are ready.")
     click.echo(f"  State: {settings.state_dir}   Log: {log_file(settings)}   Ctrl-C ends it.")
-
-
-def _answers(url: str) -> bool:
-    try:
-        with _STRAIGHT.open(url, timeout=5) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
 
 
 def _hopeless(settings: Settings) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from backend.processes import SERVE_LOCK
 from backend.settings import Settings, read_settings
 from backend.store.database import open_database
 
@@ -36,7 +37,7 @@ def opened(settings: Settings) -> Iterator[Database]:
 
 def is_serving(settings: Settings) -> bool:
     """Whether a supervisor runs on this state directory."""
-    file = settings.state_dir / "serve.lock"
+    file = settings.state_dir / SERVE_LOCK
     if not file.is_file():
         return False
     with file.open("r") as lock:

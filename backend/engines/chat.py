@@ -21,6 +21,7 @@ from backend.domain.errors import (
     PromptTooLong,
 )
 from backend.engines.engine import End, Piece, Request, Text
+from backend.loopback import LOOPBACK
 
 if TYPE_CHECKING:
     from openai.types import CompletionUsage
@@ -109,7 +110,7 @@ class ChatEngine:
 
 
 def _is_here(base_url: str) -> bool:
-    return urlsplit(base_url).hostname in ("127.0.0.1", "localhost", "::1")
+    return urlsplit(base_url).hostname in LOOPBACK
 
 
 def _straight() -> httpx2.AsyncClient:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, request
 
 from backend.domain.errors import BadInput, Forbidden
-from backend.settings import LOOPBACK
+from backend.loopback import LOOPBACK
 from backend.web import context
 
 OPEN_PATHS = ("/healthz", "/readyz")
