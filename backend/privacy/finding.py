@@ -6,9 +6,13 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
+from backend.privacy.addresses import find_addresses
+from backend.privacy.context import find_announced
+from backend.privacy.forms import find_bare_orders, find_formed
 from backend.privacy.known import NOTHING_KNOWN, WORD, Known, find_known
 from backend.privacy.labels import PLACEHOLDER, Span
 from backend.privacy.marked import find_marked
+from backend.privacy.people import find_people
 from backend.privacy.phones import find_phones
 
 
@@ -29,7 +33,12 @@ def find(
     regions = regions_of(text)
     free.take(find_known(text, known, words=words))
     free.take(find_marked(text))
+    free.take(find_formed(text))
+    free.take(find_announced(text, words))
+    free.take(find_addresses(text))
     free.take(find_phones(text, regions))
+    free.take(find_people(text, words, russian=regions[0] == "RU"))
+    free.take(find_bare_orders(text))
     if recogniser is not None:
         free.take(recogniser(text))
     return list(_joined(sorted(free.taken, key=lambda span: span.start), text))
@@ -70,7 +79,6 @@ class _Free:
 
 
 _UKRAINIAN = re.compile("[іїєґ]", re.IGNORECASE)
-_RUSSIAN = re.compile("[ыэъё]", re.IGNORECASE)
 _CYRILLIC = re.compile("[а-я]", re.IGNORECASE)
 _GERMAN = re.compile(r"[äöüß]|\b(?:und|ich|nicht|die|der|bitte|ist|mit)\b", re.IGNORECASE)
 
@@ -78,8 +86,7 @@ _GERMAN = re.compile(r"[äöüß]|\b(?:und|ich|nicht|die|der|bitte|ist|mit)\b", 
 def regions_of(text: str) -> tuple[str, ...]:
     """Countries whose telephone numbers the text may hold, likeliest first."""
     if _CYRILLIC.search(text):
-        russian = bool(_RUSSIAN.search(text)) and not _UKRAINIAN.search(text)
-        return ("RU", "UA", "BY", "KZ") if russian else ("UA", "RU", "PL")
+        return ("UA", "RU", "PL") if _UKRAINIAN.search(text) else ("RU", "UA", "BY", "KZ")
     if _GERMAN.search(text):
         return ("DE", "AT", "CH", "US", "GB")
     return ("US", "GB", "UA", "DE", "AU", "IN")
