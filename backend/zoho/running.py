@@ -7,10 +7,11 @@ are read in the order of their number, whatever was killed when.
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -62,6 +63,7 @@ class Runner:
     parallel: int = 4
     keep_days: int = 0
     watch: Callable[[Step], None] = lambda step: None
+    stop: threading.Event = field(default_factory=threading.Event)
 
     def unfinished(self, stream: str) -> Span | None:
         """What an interrupted run of this stream was to cover, if there is one."""
@@ -116,7 +118,7 @@ class Runner:
         def line(one: Todo) -> bytes:
             return raw_line(one.id, None if one.gone else source.read(one.id))
 
-        for content in in_order(line, todo[done:], parallel=self.parallel):
+        for content in in_order(line, todo[done:], parallel=self.parallel, stop=self.stop):
             raw.append(content)
             done += 1
             self.watch(Step(source.stream, "reading", done, len(todo)))
@@ -173,11 +175,15 @@ def expire(known: Mapping[str, Kept], *, keep_days: int, today: str) -> dict[str
 
 
 def in_order(
-    work: Callable[[_Item], bytes], items: Sequence[_Item], *, parallel: int
+    work: Callable[[_Item], bytes],
+    items: Sequence[_Item],
+    *,
+    parallel: int,
+    stop: threading.Event,
 ) -> Iterator[bytes]:
     """Results in the order of their items, `parallel` at work at once.
 
-    What fails raises in its turn, after all results before it.
+    What fails raises in its turn, after all results before it; then `stop` is set for the others.
     """
     waiting: deque[Future[bytes]] = deque()
     with ThreadPoolExecutor(parallel) as pool:
@@ -188,8 +194,10 @@ def in_order(
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
-        finally:
+        except BaseException:
+            stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def now() -> str:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,14 @@ Json = dict[str, Any]
 
 
 def ticket_line(portal: Portal, ticket_id: str) -> Json:
-    """A ticket with its conversation and its full threads, the newest first as Desk lists them."""
+    """A ticket with its conversation and its full threads but drafts, the newest first."""
     one = portal.tickets[ticket_id]
     whole = {thread["id"]: thread for thread in one.threads}
-    order = [item["id"] for item in one.conversation if item["type"] == "thread"]
+    order = [
+        item["id"]
+        for item in one.conversation
+        if item["type"] == "thread" and item["status"] != "DRAFT"
+    ]
     return {
         "id": ticket_id,
         "record": one.record,
@@ -67,7 +70,11 @@ def _line(row: Json) -> str:
     return json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
-def read_lines(file: Path) -> Iterable[Json]:
-    """The objects of a JSONL file."""
+def read_lines(file: Path) -> list[Json]:
+    """The objects of a JSONL file, without what only tells where a server listened."""
     with file.open(encoding="utf-8") as opened:
-        yield from map(json.loads, opened)
+        found = [json.loads(line) for line in opened]
+    for row in found:
+        for thread in row.get("threads", ()):
+            thread.pop("fullContentURL", None)
+    return found
