@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from backend.privacy.capitals import PARTICLE, Word, capitalised, name_at
 from backend.privacy.cues import Cue, cue_for
 from backend.privacy.gazetteer import listed
+from backend.privacy.known import WORD, stands_for
 from backend.privacy.labels import Span
+from backend.privacy.roles import role
+from backend.privacy.spelling import stem
 
 _JOINS = re.compile(r"[:\s,.!?–—\-\"«„“(]{1,4}")
 _SENTENCE = re.compile(r"[^\s\w,;«»„“'’)(-]|\n|\A\Z")
@@ -39,6 +42,21 @@ def find_people(text: str, words: Sequence[re.Match[str]], *, russian: bool) -> 
             start, end = name[0].start, name[-1].end
             yield Span(start, end, "NAME", text[start:end], why)
         place += max(1, len(name))
+
+
+def find_again(words: Sequence[re.Match[str]], met: frozenset[str]) -> Iterator[Span]:
+    """Other mentions of people whose names were met, inflected or not."""
+    if met:
+        for match in words:
+            if match.group()[0].isupper() and stands_for(match.group(), met):
+                yield Span(*match.span(), "NAME", match.group(), "the name was met before")
+
+
+def stems_of(names: Iterable[Span], *, russian: bool) -> frozenset[str]:
+    """Stems of those words of names that mean nothing else."""
+    words = {word for name in names for word in WORD.findall(name.value) if len(word) > 2}
+    telling = (word for word in words if not role(word, russian=russian).word)
+    return frozenset(filter(None, map(stem, telling)))
 
 
 def _cue_before(word: Word, text: str, words: Sequence[re.Match[str]]) -> Cue | None:
