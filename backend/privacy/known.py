@@ -31,7 +31,7 @@ class Known:
     """What the ticket itself tells. Everything may be left out.
 
     `names` are people (contact, agents); `accounts` are companies, sought as a whole only;
-    `ids` are customer numbers.
+    `ids` are customer numbers; `language` (uk, ru, de, en …) is guessed from the text if empty.
     """
 
     names: tuple[str, ...] = ()
@@ -42,6 +42,7 @@ class Known:
     orders: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
+    language: str = ""
 
     @cached_property
     def people(self) -> tuple[tuple[str, ...], ...]:

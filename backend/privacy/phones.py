@@ -9,7 +9,7 @@ from functools import lru_cache
 from backend.privacy.labels import Span
 
 _RUN = re.compile(
-    r"(?<![\w.,:@#/\-])(?:\+|00)?[ ]?\(?\+?\d(?:[ \u00a0\u2009\u2011().\-–/]{0,3}\d){6,15}"
+    r"(?<![\w.:@#/\-+])(?<!\d,)(?:\+|00)?[ ]?\(?\+?\d(?:[ \u00a0\u2009\u2011().\-–/]{0,3}\d){6,15}"
     r"(?:\s?(?:x|ext\.?|доб\.?|дод\.?|вн\.?)\s?\d{1,6})?(?![\w@]|[.,:/-]\d)"
 )
 _CALLED = re.compile(
@@ -20,6 +20,10 @@ _CALLED = re.compile(
     re.IGNORECASE,
 )
 _GROUPED = re.compile(r"\+|\(\d{2,5}\)|\d{2,4}[ .\-–]\d{2,4}[ .\-–]\d{2,4}")
+_MOBILE = re.compile(r"(?:38)?0\d{9}|[78]9\d{9}|01[567]\d{8,9}")
+"""Written in one piece, as in Ukraine, Russia and Germany."""
+
+_NORTH_AMERICAN = re.compile(r"(?:\+?1[ .-]?)?(?:\(\d{3}\)[ .-]?|\d{3}[ .-])\d{3}[ .-]\d{4}")
 _NOT_A_PHONE = re.compile(
     r"\d{4}-\d{2}-\d{2}|\d{1,2}[./]\d{1,2}[./]\d{2,4}|\d{1,3}(?:\.\d{1,3}){3}|(?:19|20)\d\d\s?[-–]\s?(?:19|20)\d\d"
 )
@@ -39,8 +43,8 @@ def find_phones(text: str, regions: tuple[str, ...]) -> Iterator[Span]:
         if _NOT_A_PHONE.match(value):
             continue
         called = bool(_CALLED.search(text[max(0, start - 40) : start]))
-        if called or _GROUPED.search(value):
-            why = _exists(value, regions, called=called)
+        if called or _GROUPED.search(value) or _MOBILE.fullmatch(value):
+            why = _exists(value, regions, called=called or bool(_NORTH_AMERICAN.fullmatch(value)))
             if why:
                 yield Span(start, start + len(value), "PHONE", value, why)
 
@@ -58,7 +62,7 @@ def _exists(value: str, regions: tuple[str, ...], *, called: bool) -> str:
             continue
         if phonenumbers.is_valid_number(number):
             return f"a number of {phonenumbers.region_code_for_number(number) or 'a country'}"
-        if called and phonenumbers.is_possible_number(number):
-            return "called a telephone number"
+        if (called or region is None) and phonenumbers.is_possible_number(number):
+            return "written or called as a telephone number"
     digits = sum(character.isdigit() for character in value)
     return "called a telephone number" if called and 7 <= digits <= _MOST else ""

@@ -7,6 +7,7 @@ from typing import NoReturn
 from backend.privacy.finding import Recogniser, find
 from backend.privacy.known import NOTHING_KNOWN, Known
 from backend.privacy.labels import PLACEHOLDER, Label, Span, placeholders_in
+from backend.privacy.people import stems_of
 from backend.privacy.sameness import Person, canonical, same_person
 
 
@@ -26,6 +27,7 @@ class Placeholders:
         self._numbers: dict[tuple[Label, str], int] = {}
         self._people: list[Person] = []
         self._last: dict[Label, int] = {}
+        self._met: frozenset[str] = frozenset()
         self._taken: set[str] = set()
         self._as_written: dict[str, str] = {}
         for name in known.names:
@@ -59,6 +61,10 @@ class Placeholders:
         """Placeholders in a text that this map has no value for, in order, each once."""
         return tuple(one for one in placeholders_in(text) if one not in self._values)
 
+    def values(self) -> dict[str, str]:
+        """Each placeholder with its value, for a map that a person asked for; keep it private."""
+        return dict(self._values)
+
     def __repr__(self) -> str:
         return f"<Placeholders with {len(self._values)} values>"
 
@@ -66,7 +72,10 @@ class Placeholders:
         raise TypeError("A map of personal data stays in its process: it cannot be pickled.")
 
     def _find(self, text: str) -> list[Span]:
-        return find(text, self._known, recogniser=self._recogniser)
+        spans = find(text, self._known, met=self._met, recogniser=self._recogniser)
+        names = (span for span in spans if span.label == "NAME")
+        self._met |= stems_of(names, russian=self._known.language == "ru")
+        return spans
 
     def _replaced(self, text: str, spans: list[Span]) -> str:
         parts, end = [], 0
