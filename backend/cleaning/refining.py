@@ -70,10 +70,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one raw line. Nothing, and no reason: it has not changed."""
+    """What became of one raw line. Nothing, and no reason: it has not changed.
+
+    `customer` is a pseudonym, the same for all tickets of one customer.
+    """
 
     id: str
     mark: str
+    customer: str = ""
     articles: tuple[Article, ...] = ()
     ticket: SolvedTicket | None = None
     dropped: str = ""
@@ -101,4 +105,9 @@ def _outcome(id_: str, mark: str, kind: str, line: bytes) -> Outcome:
     ticket = refined(replace(talk, id=id_))
     if isinstance(ticket, str):
         return Outcome(id_, mark, dropped=f"ticket {ticket}")
-    return Outcome(id_, mark, ticket=ticket)
+    return Outcome(id_, mark, customer=pseudonym(talk.customer), ticket=ticket)
+
+
+def pseudonym(customer: str) -> str:
+    """A short hash that stands for a customer; empty for nobody."""
+    return sha256(f"customer {customer}".encode()).hexdigest()[:12] if customer else ""
