@@ -14,7 +14,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ _TEXTS = "passages.jsonl"
 Numbers = npt.NDArray[Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Shelf:
     """Passages that can be searched, as arrays that several processes can share.
 
@@ -100,7 +100,7 @@ def write_shelf(asked: Iterable[tuple[Passage, str]], folder: Path) -> None:
 def open_shelf(folder: Path) -> Shelf:
     """The shelf in a folder; its arrays are mapped, not read, so processes share their memory."""
     arrays = {
-        one.name: np.load(folder / f"{one.name}.npy", mmap_mode="r")
+        one.name: np.asarray(np.load(folder / f"{one.name}.npy", mmap_mode="r"))
         for one in fields(Shelf)
         if one.name not in ("folder", "texts")
     }
@@ -110,8 +110,8 @@ def open_shelf(folder: Path) -> Shelf:
 def nearest(question: str, on: Shelf, *, but: str = "", limit: int = 2) -> list[Passage]:
     """The best passages for a question, best first; never the one with the key `but`."""
     best: list[Passage] = []
-    for number, score in _ranked(question, on):
-        passage = on.passage(number, score)
+    for number, score in zip(*_ranked(question, on), strict=True):
+        passage = on.passage(int(number), float(score))
         if passage.key != but:
             best.append(passage)
         if len(best) == limit:
@@ -124,21 +124,28 @@ def helpful(question: str, answer: str, on: Shelf, *, but: str = "") -> Passage 
 
     To be used in training only, where the answer is known.
     """
+    numbers, scores = _ranked(question, on)
+    if not len(numbers):
+        return None
     wanted = np.zeros(len(on.vocabulary), dtype=bool)
     known = stems(answer)
-    wanted[_known(known, on)] = True
-    for number, score in _ranked(question, on):
-        row = slice(int(on.rows[number]), int(on.rows[number + 1]))
-        words = on.terms[row][on.in_text[row]]
-        shared = int(np.count_nonzero(wanted[words]))
-        if shared and shared >= _ALIKE * (len(known) + len(words) - shared):
-            passage = on.passage(number, score)
-            if passage.key != but:
-                return passage
+    places = _places(known, on)
+    wanted[places[places >= 0]] = True
+    entries, starts = _entries(numbers, on)
+    texts = on.in_text[entries]
+    shared = np.add.reduceat(wanted[on.terms[entries]] & texts, starts, dtype=np.int64)
+    sizes = np.add.reduceat(texts, starts, dtype=np.int64)
+    alike = (shared > 0) & (shared >= _ALIKE * (len(known) + sizes - shared))
+    for place in np.flatnonzero(alike):
+        passage = on.passage(int(numbers[place]), float(scores[place]))
+        if passage.key != but:
+            return passage
     return None
 
 
-def _ranked(question: str, on: Shelf) -> list[tuple[int, float]]:
+@lru_cache(maxsize=4)
+def _ranked(question: str, on: Shelf) -> tuple[Numbers, Numbers]:
+    """Which passages have words of the question, best first, and how well each fits."""
     weights = term_weights({}, stems(question))
     places = dict(zip(weights, _places(weights, on), strict=True))
     known = {name: place for name, place in places.items() if place >= 0}
@@ -146,14 +153,15 @@ def _ranked(question: str, on: Shelf) -> list[tuple[int, float]]:
     vector = asked_vector(weights, rarities)
     numbers = _candidates(sorted(known.values(), key=lambda one: (-on.rarities[one], one)), on)
     if not len(numbers):
-        return []
+        return numbers, np.zeros(0)
     asked = np.zeros(len(on.vocabulary))
     for name, place in known.items():
         asked[place] = vector.weights[name]
     sums = _sums(asked, numbers, on)
     scores = np.round(np.minimum(sums / (vector.length * on.lengths[numbers]), 1.0), 4)
     order = np.lexsort((numbers, -scores))
-    return [(int(numbers[place]), float(scores[place])) for place in order if scores[place] > 0]
+    order = order[scores[order] > 0]
+    return numbers[order], scores[order]
 
 
 def _candidates(words: Sequence[int], on: Shelf) -> Numbers:
@@ -171,13 +179,19 @@ def _candidates(words: Sequence[int], on: Shelf) -> Numbers:
 
 
 def _sums(asked: Numbers, numbers: Numbers, on: Shelf) -> Numbers:
-    starts, ends = on.rows[numbers], on.rows[numbers + 1]
-    sizes = ends - starts
-    inside = np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    entries = np.repeat(starts, sizes) + inside
-    products = asked[on.terms[entries]] * on.weights[entries]
-    sums: Numbers = np.add.reduceat(products, np.cumsum(sizes) - sizes)
+    entries, starts = _entries(numbers, on)
+    sums: Numbers = np.add.reduceat(asked[on.terms[entries]] * on.weights[entries], starts)
     return sums
+
+
+def _entries(numbers: Numbers, on: Shelf) -> tuple[Numbers, Numbers]:
+    """The places of all words of these passages, and where each passage's begin among them.
+
+    No passage is without words: it was found by one.
+    """
+    sizes = on.rows[numbers + 1] - on.rows[numbers]
+    starts = np.cumsum(sizes) - sizes
+    return np.arange(int(sizes.sum())) + np.repeat(on.rows[numbers] - starts, sizes), starts
 
 
 def _places(words: Iterable[str], on: Shelf) -> Numbers:
@@ -187,11 +201,6 @@ def _places(words: Iterable[str], on: Shelf) -> Numbers:
         return np.full(len(hashes), -1)
     places = np.minimum(np.searchsorted(on.vocabulary, hashes), len(on.vocabulary) - 1)
     return np.where(on.vocabulary[places] == hashes, places, -1)
-
-
-def _known(words: Iterable[str], on: Shelf) -> Numbers:
-    places = _places(words, on)
-    return places[places >= 0]
 
 
 def _shelf(

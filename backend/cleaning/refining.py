@@ -56,7 +56,7 @@ def redacted(ticket: SolvedTicket, known: Known | None = None) -> SolvedTicket:
     greeted = _GREETED.match(answer)
     if greeted and not set(placeholders_in(greeted["who"])) & told:
         answer = greeted["hail"].rstrip(" ,") + answer[greeted.end() :]
-    topic = placeholders.redact(ticket.topic)
+    topic = placeholders.redact(ticket.topic) if ticket.topic else ""
     return replace(ticket, subject=subject, question=question, answer=answer, topic=topic)
 
 
