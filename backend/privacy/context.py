@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from backend.privacy.gazetteer import gazetteer, lines
+from backend.privacy.gazetteer import gazetteer, lines, listed
 from backend.privacy.labels import LABELS, Label, Span
 
 _LONGEST_STEM = 20
@@ -57,6 +57,7 @@ _VALUES: dict[Label, re.Pattern[str]] = {
 _SAID = re.compile(
     r":|=|\bis\b|\bwas\b|\bist\b|lautet|\bце\b|\bэто\b|[–—]|\s-\s|[\"'«„“`]", re.IGNORECASE
 )
+_COLON = re.compile(r"[:=][\s\"'«„“`(]*\Z")
 _NAMED_LOGIN = re.compile(
     r"\b(?:as|als|:|=|як|под|під|name|user)\b|[:=\"'«„“`]|з логіном|is|ist|–|—", re.I
 )
@@ -129,7 +130,7 @@ def _fits(cue: _Cue, value: str, link: str, after: str) -> bool:
     if cue.label == "SECRET":
         return _is_secret(value, link, strict=cue.needs_number)
     if cue.label == "USERNAME":
-        return _is_login(value, link)
+        return _is_login(value, link, marked_only=cue.needs_number)
     if cue.label in ("ORDER_ID", "CUSTOMER_ID"):
         digits = sum(character.isdigit() for character in value)
         return (
@@ -150,12 +151,15 @@ def _is_secret(value: str, link: str, *, strict: bool) -> bool:
             and not value.startswith(("0x", "0X"))
             and bool(_SAID.search(link) or value.isdigit())
         )
-    if not _SAID.search(link):
-        return mixed and any(c.isalpha() for c in value) and len(value) >= 5
-    return mixed or not ordinary
+    if mixed:
+        said = _SAID.search(link) is not None
+        return said or (len(value) >= 5 and any(c.isalpha() for c in value))
+    if _COLON.search(link):
+        return value.casefold() not in _states()
+    return not ordinary and re.search(r"\b(?:is|ist|lautet|це|это|war|was)\b", link) is not None
 
 
-def _is_login(value: str, link: str) -> bool:
+def _is_login(value: str, link: str, *, marked_only: bool) -> bool:
     """A login has a digit or a mark in it, or is named as one and is no ordinary word."""
     marked = any(c.isdigit() or c in "_.-@" for c in value)
     if value[0] >= "\u0400" or value.casefold() in ("id", "name"):
@@ -166,7 +170,16 @@ def _is_login(value: str, link: str) -> bool:
             and gazetteer().is_word(value.partition("-")[0].casefold())
             and not any(c.isdigit() for c in value)
         )
-    return bool(_NAMED_LOGIN.search(link)) and not gazetteer().is_word(value.casefold())
+    return (
+        not marked_only
+        and bool(_NAMED_LOGIN.search(link))
+        and not gazetteer().is_word(value.casefold())
+    )
+
+
+@lru_cache(maxsize=1)
+def _states() -> frozenset[str]:
+    return frozenset(listed("password_states.txt"))
 
 
 @lru_cache(maxsize=20_000)

@@ -23,6 +23,7 @@ _ACTS = re.compile(
     r"replied|answered|promised|sagte|schrieb|bestellte|hat|сказал\w*|написал\w*|замовил\w*|заказал\w*|"
     r"сказала|попросил\w*|відповіл\w*|відповів|ответил\w*)\b"
 )
+_BEFORE_NUMBER = re.compile(r"\.?\s\d")
 _LAST_LINE = re.compile(r"[ .!]*(?:\Z|\n\s*(?:\Z|[\w.+-]+@|\[|[+(\d]))")
 
 
@@ -36,7 +37,8 @@ def find_people(text: str, words: Sequence[re.Match[str]], *, russian: bool) -> 
             cue = _cue_before(word, text, words)
             if cue:
                 why = f"after `{cue.words}`"
-                name = (_after_strong if cue.strong else _after_weak)(capital, place, text)
+                after = _after_strong if cue.strong else _after_weak
+                name = after(name_at(capital, place, text), cue, text)
             name = name or _alone(capital, place, text)
         if name and not _belongs_to_company(name, text):
             start, end = name[0].start, name[-1].end
@@ -73,19 +75,22 @@ def _cue_before(word: Word, text: str, words: Sequence[re.Match[str]]) -> Cue | 
     return None
 
 
-def _after_strong(capital: Sequence[Word], place: int, text: str) -> list[Word]:
+def _after_strong(name: list[Word], cue: Cue, text: str) -> list[Word]:
     """After `my name is` and the like nearly every capitalised word is a name."""
-    word, name = capital[place], name_at(capital, place, text)
-    if word.role.word and not (word.role.first or word.role.last) and len(name) < 2:
+    word = name[0]
+    kind = word.role
+    titled = kind.last and not cue.needs_colon
+    if kind.word and not (kind.widespread or titled) and len(name) < 2:
         return []
     return name if not word.is_initial or len(name) > 1 else []
 
 
-def _after_weak(capital: Sequence[Word], place: int, text: str) -> list[Word]:
+def _after_weak(name: list[Word], cue: Cue, text: str) -> list[Word]:
     """After a greeting or `this is` a first name will do; anything else must stand alone there."""
-    word, name = capital[place], name_at(capital, place, text)
+    word = name[0]
     alone = _ENDS.match(text, name[-1].end) is not None
-    if word.role.first and (not word.role.word or alone or len(name) > 1):
+    sure = word.role.sure or word.role.widespread
+    if word.role.first and ((alone and sure) or word.role.sure or _is_full_name(name)):
         return name
     if alone and (word.role.last or word.role.unknown) and not word.role.word:
         return name if len(word.text) > 2 else []
@@ -107,8 +112,10 @@ def _is_full_name(name: Sequence[Word]) -> bool:
     first, rest = name[0].role, [one.role for one in name[1:] if not one.is_initial]
     if first.sure:
         return True
+    if all(word.text.isupper() for word in name):
+        return any(one.sure for one in rest)
     if first.first:
-        return not rest or any(one.last or one.unknown for one in rest)
+        return not rest or any(one.last or (one.unknown and first.widespread) for one in rest)
     if any(one.first and not one.word for one in rest):
         return first.last or first.unknown
     return (first.last or (first.unknown and len(name[0].text) > 2)) and any(
@@ -122,12 +129,15 @@ def _is_single_name(word: Word, capital: Sequence[Word], place: int, text: str) 
     if word.text.isupper() or len(word.text) < 3:
         return False
     if kind.sure:
+        return len(word.text) > 3 or kind.widespread
+    if kind.first and _ACTS.match(text, word.end):
         return True
-    if kind.first and (_closes_letter(text, word) or _ACTS.match(text, word.end)):
+    if kind.widespread and _closes_letter(text, word):
         return True
     if not _inside_sentence(word) or _next_is_capital(capital, place, text):
         return False
-    return kind.first or (kind.last and not kind.word and word.text[0] >= "\u0400")
+    likely = kind.widespread and not _BEFORE_NUMBER.match(text, word.end)
+    return likely or (kind.last and not kind.word and word.text[0] >= "\u0400")
 
 
 def _closes_letter(text: str, word: Word) -> bool:
