@@ -57,6 +57,12 @@ _VALUES: dict[Label, re.Pattern[str]] = {
 _SAID = re.compile(
     r":|=|\bis\b|\bwas\b|\bist\b|lautet|\bце\b|\bэто\b|[–—]|\s-\s|[\"'«„“`]", re.IGNORECASE
 )
+_IN_PATH = re.compile(r"[/@_\\]|[.][^\W\d_]")
+_HOST = re.compile(
+    r"(?:[\w-]+\.)+(?:com|net|org|info|edu|gov|io|co|de|at|ch|ua|ru|uk|fr|eu|us|ca|au|it|es|pl|nl|arpa)"
+    r"(?::\d+)?/?",
+    re.IGNORECASE,
+)
 _COLON = re.compile(r"[:=][\s\"'«„“`(]*\Z")
 _NAMED_LOGIN = re.compile(
     r"\b(?:as|als|:|=|як|под|під|name|user)\b|[:=\"'«„“`]|з логіном|is|ist|–|—", re.I
@@ -91,7 +97,7 @@ def find_announced(text: str, words: Sequence[re.Match[str]]) -> Iterator[Span]:
     """What stands after a cue and looks like what the cue announces."""
     for match in words:
         cue = _cue_for(match.group().casefold())
-        if cue is not None:
+        if cue is not None and not _IN_PATH.match(text, match.end()):
             yield from _value_after(text, match, cue)
 
 
@@ -142,6 +148,8 @@ def _fits(cue: _Cue, value: str, link: str, after: str) -> bool:
 
 
 def _is_secret(value: str, link: str, *, strict: bool) -> bool:
+    if "://" in value or _HOST.fullmatch(value) or value.casefold() in _states():
+        return False
     mixed = any(c.isdigit() for c in value)
     ordinary = gazetteer().is_word(value.casefold()) or (value.isalpha() and value[0] >= "\u0400")
     if strict:
@@ -152,17 +160,22 @@ def _is_secret(value: str, link: str, *, strict: bool) -> bool:
             and bool(_SAID.search(link) or value.isdigit())
         )
     if mixed:
-        said = _SAID.search(link) is not None
-        return said or (len(value) >= 5 and any(c.isalpha() for c in value))
+        return _SAID.search(link) is not None or _is_tangled(value)
     if _COLON.search(link):
-        return value.casefold() not in _states()
+        return True
     return not ordinary and re.search(r"\b(?:is|ist|lautet|це|это|war|was)\b", link) is not None
+
+
+def _is_tangled(value: str) -> bool:
+    """Letters of both cases, or marks, with digits among them: no word of a sentence."""
+    plain = value.isalnum() and (value.islower() or value.isupper() or value.istitle())
+    return len(value) >= 6 and not plain and any(c.isalpha() for c in value)
 
 
 def _is_login(value: str, link: str, *, marked_only: bool) -> bool:
     """A login has a digit or a mark in it, or is named as one and is no ordinary word."""
     marked = any(c.isdigit() or c in "_.-@" for c in value)
-    if value[0] >= "\u0400" or value.casefold() in ("id", "name"):
+    if value[0] >= "\u0400" or value.casefold() in ("id", "name") or _HOST.fullmatch(value):
         return False
     if marked:
         return not (

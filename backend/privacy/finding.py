@@ -77,15 +77,20 @@ class _Free:
     """What is still free in a text: placeholders and earlier finds are not."""
 
     def __init__(self, text: str) -> None:
-        self._used = [(match.start(), match.end()) for match in PLACEHOLDER.finditer(text)]
+        self._used = bytearray(len(text))
+        for match in PLACEHOLDER.finditer(text):
+            self._use(match.start(), match.end())
         self.taken: list[Span] = []
 
     def take(self, spans: Iterable[Span]) -> None:
         """Keeps each span that overlaps with nothing taken before; of one group, longest first."""
         for span in sorted(spans, key=lambda span: (span.start - span.end, span.start)):
-            if all(span.end <= start or end <= span.start for start, end in self._used):
-                self._used.append((span.start, span.end))
+            if span.start < span.end and self._used.find(1, span.start, span.end) < 0:
+                self._use(span.start, span.end)
                 self.taken.append(span)
+
+    def _use(self, start: int, end: int) -> None:
+        self._used[start:end] = b"\1" * (end - start)
 
 
 _UKRAINIAN = re.compile("[іїєґ]", re.IGNORECASE)

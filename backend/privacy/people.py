@@ -90,7 +90,9 @@ def _after_weak(name: list[Word], cue: Cue, text: str) -> list[Word]:
     word = name[0]
     alone = _ENDS.match(text, name[-1].end) is not None
     sure = word.role.sure or word.role.widespread
-    if word.role.first and ((alone and sure) or word.role.sure or _is_full_name(name)):
+    if word.role.first and (
+        (alone and sure) or word.role.sure or (len(name) > 1 and _is_full_name(name))
+    ):
         return name
     if alone and (word.role.last or word.role.unknown) and not word.role.word:
         return name if len(word.text) > 2 else []
