@@ -42,6 +42,7 @@ _NUMBERED_UNIT = re.compile(
 _GERMAN = re.compile(
     r"(?<![\w-])(?:(?:[A-ZÄÖÜ][\wäöüß.-]*\s){0,3}[A-ZÄÖÜ][\wäöüß-]*"
     r"(?:straße|strasse|str\.|weg|platz|allee|gasse|damm|ufer|chaussee|steig|stieg)|"
+    r"[A-ZÄÖÜ][\wäöüß-]+e[rsn]?\s(?:Straße|Str\.|Weg|Platz|Allee|Gasse|Damm|Ufer)|"
     r"(?:Straße|Str\.|Allee|Unter den)\s(?:[A-ZÄÖÜ][\wäöüß-]*\s?){1,3})\s?"
     r"\d{1,3}\s?[a-z]?(?:\s?[-/]\s?\d{1,4})?(?!\w|[.,]\d)"
     r"(?:,?[ \n]{1,2}(?:D-|A-|CH-)?\d{4,5}\s[A-ZÄÖÜ][\wäöüß-]+(?:\s(?:am|an der|im|"

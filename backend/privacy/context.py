@@ -20,7 +20,7 @@ _LINK = (
     r"nr|nummer|num|id|"
     r"code|номер\w*|num|№|#|:|=|-|–|—|це|це:|это|ist|lautet|lautete|war|als|für|von|на|з|с|від|"
     r"от|за|під|"
-    r"под|n°|date|serie|серія|серии|серия|series|lost|name|ім['’]я|code|"
+    r"под|n°|date|serie|сер[иі]\w|series|lost|name|ім['’]я|code|"
     r"під номером)[.:#]?(?=[\s\W]|\d|\Z))"
 )
 _BETWEEN = re.compile(rf"(?:{_LINK}|[\s.,:;=#№\"'«„“`(>–—-])*", re.IGNORECASE)
@@ -38,13 +38,13 @@ _DATE = re.compile(
     re.IGNORECASE,
 )
 _ID = re.compile(r"[#№]?\s?(?=[\w/-]*\d[\w/-]*\d[\w/-]*\d)\w[\w/-]{2,30}(?!\w|[.,]\d)")
-_TAX = re.compile(r"[A-Z]{0,3}\s?\d(?:[\s./-]?[\dA-Z]){6,15}(?![\w])", re.IGNORECASE)
+_TAX = re.compile(r"[A-Z]{0,3}\s?\d(?:[\s./-]?\d|[A-Z]){6,15}(?!\w)")
 _PASSPORT = re.compile(
     r"(?:[^\W\d_]{1,3}\s?(?:№|#|N)?\s?)?\d(?:[\s№-]{0,2}\d){4,10}(?!\w)|"
     r"(?=[A-Z0-9]*\d[A-Z0-9]*\d)[A-Z0-9]{6,14}(?!\w)|[A-Z0-9]{2,6}(?:-[A-Z0-9]{2,6}){1,3}(?!\w)",
 )
 _LOGIN = re.compile(r"@?[\w][\w.+-]{1,40}\w(?![\w@])")
-_SECRET = re.compile(r"[^\s,;\"'«»“”„`()<>\[\]]{3,64}")
+_SECRET = re.compile(r"(?!/)[^\s,;\"'«»“”„`()<>\[\]]{3,64}")
 _VALUES: dict[Label, re.Pattern[str]] = {
     "ORDER_ID": _ID,
     "CUSTOMER_ID": _ID,
@@ -63,11 +63,15 @@ _HOST = re.compile(
     r"(?::\d+)?/?",
     re.IGNORECASE,
 )
+_MARK = re.compile(r"[#№]\s?\Z")
 _COLON = re.compile(r"[:=][\s\"'«„“`(]*\Z")
 _NAMED_LOGIN = re.compile(
     r"\b(?:as|als|:|=|як|под|під|name|user)\b|[:=\"'«„“`]|з логіном|is|ist|–|—", re.I
 )
-_SHORT_CODE = re.compile(r"\W{1,3}\d{4,8}(?![\w-]|[.,]\d)")
+_PHRASE = re.compile(
+    r"(?:\s[^\W\d_]+){1,4}(?:\s?[:=]|\s[–—-]|\s(?:is|ist|це|это)(?=\s?\S*\d))\s?[\"'«„“`]?"
+)
+_SENT_CODE = re.compile(r"(?:\s[^\W\d_]+){0,2}[\s:–—-]{1,3}(?=\d{4,8}(?![\w-]|[.,]\d))")
 _SIGNING_IN = re.compile(
     r"sms|смс|\botp\b|2fa|verif|confirm|\breset|log ?in|sign ?in|підтвер|подтвер|вхід|вход|увійти|"
     r"войти|anmeld|bestätig|einmal",
@@ -102,33 +106,36 @@ def find_announced(text: str, words: Sequence[re.Match[str]]) -> Iterator[Span]:
 
 
 def _value_after(text: str, word: re.Match[str], cue: _Cue) -> Iterator[Span]:
-    end = word.end()
-    between = _BETWEEN.match(text, end, end + _REACH)
-    link = between.group() if between else ""
-    if cue.needs_number and not _NUMBERED.search(link) and not _is_sent_code(text, cue, end):
-        return
     if cue.label == "SECRET" and _NOT_PRIVATE.search(
         text[max(0, word.start() - 16) : word.start()]
     ):
         return
-    value = _VALUES[cue.label].match(text, end + len(link))
-    if value is None and cue.label == "DATE_OF_BIRTH":
-        value = _DATE.search(text, end, end + 30)
-    if value is None:
-        return
-    shown = value.group().rstrip(".?:")
-    if shown and _fits(cue, shown, link, text[value.end() : value.end() + 12]):
-        why = f"after `{word.group()}`"
-        yield Span(value.start(), value.start() + len(shown), cue.label, shown, why)
+    for link in _links(text, word.end(), cue):
+        value = _VALUES[cue.label].match(text, word.end() + len(link))
+        if value is None and cue.label == "DATE_OF_BIRTH":
+            value = _DATE.search(text, word.end(), word.end() + 30)
+        shown = value.group().rstrip(".?:") if value else ""
+        if value and shown and _fits(cue, shown, link, text[value.end() : value.end() + 12]):
+            start, end = value.start(), value.start() + len(shown)
+            if cue.label in ("ORDER_ID", "CUSTOMER_ID") and (mark := _MARK.search(link)):
+                start -= len(mark.group())
+            yield Span(start, end, cue.label, text[start:end], f"after `{word.group()}`")
+            return
 
 
-def _is_sent_code(text: str, cue: _Cue, end: int) -> bool:
-    """A short number after `code` in a text about signing in."""
-    return (
-        cue.label == "SECRET"
-        and _SHORT_CODE.match(text, end) is not None
-        and _SIGNING_IN.search(text) is not None
-    )
+def _links(text: str, end: int, cue: _Cue) -> Iterator[str]:
+    """What may stand between a cue and its value, the nearest value first."""
+    between = _BETWEEN.match(text, end, end + _REACH)
+    link = between.group() if between else ""
+    if not cue.needs_number or _NUMBERED.search(link):
+        yield link
+    if cue.label == "SECRET":
+        phrase = _PHRASE.match(text, end, end + _REACH)
+        if phrase:
+            yield phrase.group()
+        sent = _SENT_CODE.match(text, end, end + _REACH)
+        if sent and _SIGNING_IN.search(text):
+            yield sent.group()
 
 
 def _fits(cue: _Cue, value: str, link: str, after: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from backend.privacy.addresses import find_addresses
 from backend.privacy.context import find_announced
-from backend.privacy.forms import find_bare_orders, find_formed
+from backend.privacy.forms import find_bare_orders, find_formed, find_keys
 from backend.privacy.known import NOTHING_KNOWN, WORD, Known, find_known
 from backend.privacy.labels import PLACEHOLDER, Span
 from backend.privacy.marked import find_marked
@@ -39,9 +39,10 @@ def find(
     free = _Free(text)
     regions = regions_of(text, known.language)
     free.take(find_known(text, known, words=words))
+    free.take(find_keys(text))
     free.take(find_marked(text))
-    free.take(find_formed(text))
     free.take(find_announced(text, words))
+    free.take(find_formed(text))
     free.take(find_addresses(text))
     free.take(find_phones(text, regions))
     russian = regions[0] == "RU"

@@ -54,15 +54,16 @@ _LOGGED_IN = re.compile(
 )
 
 
-def find_formed(text: str) -> Iterator[Span]:
-    """Order numbers, keys and social security numbers that their form gives away."""
-    for pattern, label, why in (
-        (_KEY, "SECRET", "the form of a key"),
-        (_IN_URL, "SECRET", "a password in an address"),
-        (_ORDER, "ORDER_ID", "the form of an order number"),
-    ):
-        yield from _all(pattern, text, label, why)  # type: ignore[arg-type]
+def find_keys(text: str) -> Iterator[Span]:
+    """Keys of services, private keys, and passwords in web addresses."""
+    yield from _all(_KEY, text, "SECRET", "the form of a key")
+    yield from _all(_IN_URL, text, "SECRET", "a password in an address")
     yield from _private_keys(text)
+
+
+def find_formed(text: str) -> Iterator[Span]:
+    """Order and social security numbers that their form gives away, and who logs in."""
+    yield from _all(_ORDER, text, "ORDER_ID", "the form of an order number")
     for match in _HASHED.finditer(text):
         if not _NOT_AN_ORDER.search(text[max(0, match.start() - 10) : match.start()]):
             yield Span(*match.span(), "ORDER_ID", match.group(), "a number with a hash")

@@ -105,7 +105,10 @@ def _alone(capital: Sequence[Word], place: int, text: str) -> list[Word]:
     if word.is_initial:
         return name if _initial_and_surname(name, text) else []
     if len(name) > 1:
-        return name if _is_full_name(name) else []
+        rather_word = word.role.word and not word.role.widespread
+        if not _is_full_name(name) or (rather_word and _alone(capital, place + 1, text)):
+            return []  # what follows is looked at next
+        return name
     return name if _is_single_name(word, capital, place, text) else []
 
 

@@ -14,7 +14,7 @@ _RUN = re.compile(
 )
 _CALLED = re.compile(
     r"(?:tel|phone|telefon|telephone|mobile?|cell|fax|call|ring|sms|whats\s?app|viber|telegram|"
-    r"signal|handy|rufnummer|nummer|anrufen|erreichbar|contact|dial|reach|"
+    r"signal|handy|ruf\w*|nummer|anruf\w*|erreichbar|contact|dial|reach|"
     r"тел|телефон\w*|моб\w*|факс|дзвон\w*|звон\w*|зателефон\w*|передзвон\w*|перезвон\w*|"
     r"вайбер\w*|вотсап\w*|телеграм\w*|номер\w*|number)\b[^\d\n]{0,25}\Z",
     re.IGNORECASE,
