@@ -96,7 +96,21 @@ _ANYTHING_NUMBERED = re.compile(
     rf"{_CAP}(?:[ ]{_CAP}){{0,3}},?\s\d{{1,5}}[a-zA-Z]?(?!\w))"
     rf"(?:[ ,\n]{{1,3}}(?:{_UNIT_EN}|{_CAP}|\d{{3,6}}(?!\w))){{0,6}}"
 )
-_STREETS = (_ENGLISH, _BOX, _NUMBERED_UNIT, _GERMAN, _POSTCODE_TOWN, _CYRILLIC, _ROMANCE)
+_STREETS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
+    (_ENGLISH, ()),
+    (_BOX, ("box", "psc", "postfach", "а/с", "скринька", "п/с")),
+    (_NUMBERED_UNIT, ("flat", "ap", "suite", "ste", "unit", "room", "floor", "bui", "bldg", "#")),
+    (_GERMAN, ("stra", "str", "weg", "platz", "alle", "gasse", "damm", "ufer", "chaus", "stieg")),
+    (_POSTCODE_TOWN, ("d-", "a-", "ch-")),
+    (_CYRILLIC, tuple("аеиоіу")),
+    (
+        _ROMANCE,
+        ("rue", "ave", "boul", "plac", "chem", "imp", "call", "plaz", "pase", "via", "piaz")
+        + ("corso", "rua", "praç", "ulica", "ul.", "al."),
+    ),
+)
+"""Each pattern with beginnings of words without which it is not worth trying; none: always."""
+
 _DIGIT = re.compile(r"\d")
 
 
@@ -104,7 +118,10 @@ def find_addresses(text: str) -> Iterator[Span]:
     """Streets with a house number, boxes, and whatever numbered thing is called an address."""
     if not _DIGIT.search(text):
         return
-    for pattern in _STREETS:
+    plain = text.casefold()
+    for pattern, hints in _STREETS:
+        if hints and not any(hint in plain for hint in hints):
+            continue
         for match in pattern.finditer(text):
             if _DIGIT.search(match.group()):
                 yield _span(match, "a street with a number")

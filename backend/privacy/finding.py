@@ -8,7 +8,7 @@ from typing import Protocol
 
 from backend.privacy.addresses import find_addresses
 from backend.privacy.context import find_announced
-from backend.privacy.forms import find_bare_orders, find_formed, find_keys
+from backend.privacy.forms import find_bare_orders, find_formed, find_keys, find_logins
 from backend.privacy.known import NOTHING_KNOWN, WORD, Known, find_known
 from backend.privacy.labels import PLACEHOLDER, Span
 from backend.privacy.marked import find_marked
@@ -43,6 +43,7 @@ def find(
     free.take(find_marked(text))
     free.take(find_announced(text, words))
     free.take(find_formed(text))
+    free.take(find_logins(text))
     free.take(find_addresses(text))
     free.take(find_phones(text, regions))
     russian = regions[0] == "RU"

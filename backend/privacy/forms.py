@@ -14,6 +14,7 @@ _ORDER = re.compile(
     r"TKT)[-#№_/ ]?\d{5,12}"
     r"|[A-ZА-Я]{1,3}\d{2,4}-\d{4,7}|\d{3}-\d{7}-\d{7}|№\s?\d{4,12})(?![\w-]|[.,]\d)"
 )
+_FOUR_DIGITS = re.compile(r"\d{4}")
 _HASHED = re.compile(r"(?<![\w/#&])#\d{5,12}(?![\w-]|[.,]\d)")
 _NOT_AN_ORDER = re.compile(
     r"(?:colou?rs?\W{0,3}(?:is|are|to)?|#\w{6},?|background|fill|bug|issue|pull|pr|ticket|commit|color|colour|article|kb|rfc|cve)\s?\Z",
@@ -53,6 +54,8 @@ _LOGGED_IN = re.compile(
     re.IGNORECASE,
 )
 
+_SIGNING = (" as ", " als ", " як ", " как ", " под ", " під ")
+
 
 def find_keys(text: str) -> Iterator[Span]:
     """Keys of services, private keys, and passwords in web addresses."""
@@ -62,14 +65,22 @@ def find_keys(text: str) -> Iterator[Span]:
 
 
 def find_formed(text: str) -> Iterator[Span]:
-    """Order and social security numbers that their form gives away, and who logs in."""
-    yield from _all(_ORDER, text, "ORDER_ID", "the form of an order number")
+    """Order and social security numbers that their form gives away."""
+    if _FOUR_DIGITS.search(text):
+        yield from _all(_ORDER, text, "ORDER_ID", "the form of an order number")
     for match in _HASHED.finditer(text):
         if not _NOT_AN_ORDER.search(text[max(0, match.start() - 10) : match.start()]):
             yield Span(*match.span(), "ORDER_ID", match.group(), "a number with a hash")
     for match in _SSN.finditer(text):
         if ssn.is_valid(match.group()):
             yield Span(*match.span(), "TAX_ID", match.group(), "a social security number")
+
+
+def find_logins(text: str) -> Iterator[Span]:
+    """Whom somebody logs in as."""
+    plain = text.casefold()
+    if not any(hint in plain for hint in _SIGNING):
+        return
     for match in _LOGGED_IN.finditer(text):
         login = match.group("login")
         if any(not character.isalpha() for character in login) and login[0] < "\u0400":

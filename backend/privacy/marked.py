@@ -25,7 +25,7 @@ _SPELT_EMAIL = re.compile(
 )
 _PUBLIC_MAILBOXES = frozenset({"git@github.com", "git@gitlab.com", "git@bitbucket.org"})
 
-_IPV4 = re.compile(r"(?<![\d.+])(?:\d{1,3}\.){3}\d{1,3}(?!\d|\.\d)")
+_IPV4 = re.compile(r"(?<!\d)(?<!\d\.)(?:\d{1,3}\.){3}\d{1,3}(?!\d|\.\d)")
 _IPV6 = re.compile(r"(?<![\w:.])(?=[0-9a-f:]*:[0-9a-f:]*:)[0-9a-f:]{2,39}(?![\w:])", re.IGNORECASE)
 _VERSION_BEFORE = re.compile(
     r"(?:\bv|\bver|version\w*|verz\w*|верс\w*|build|сборк\w*|збірк\w*|release\w*|реліз\w*|релиз\w*|"
