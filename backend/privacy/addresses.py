@@ -96,6 +96,10 @@ _ANYTHING_NUMBERED = re.compile(
     rf"{_CAP}(?:[ ]{_CAP}){{0,3}},?\s\d{{1,5}}[a-zA-Z]?(?!\w))"
     rf"(?:[ ,\n]{{1,3}}(?:{_UNIT_EN}|{_CAP}|\d{{3,6}}(?!\w))){{0,6}}"
 )
+_ROMANCE_KINDS = (
+    *("rue", "ave", "boul", "plac", "chem", "imp", "call", "plaz", "pase", "via", "piaz"),
+    *("corso", "rua", "praç", "ulica", "ul.", "al."),
+)
 _STREETS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (_ENGLISH, ()),
     (_BOX, ("box", "psc", "postfach", "а/с", "скринька", "п/с")),
@@ -103,11 +107,7 @@ _STREETS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (_GERMAN, ("stra", "str", "weg", "platz", "alle", "gasse", "damm", "ufer", "chaus", "stieg")),
     (_POSTCODE_TOWN, ("d-", "a-", "ch-")),
     (_CYRILLIC, tuple("аеиоіу")),
-    (
-        _ROMANCE,
-        ("rue", "ave", "boul", "plac", "chem", "imp", "call", "plaz", "pase", "via", "piaz")
-        + ("corso", "rua", "praç", "ulica", "ul.", "al."),
-    ),
+    (_ROMANCE, _ROMANCE_KINDS),
 )
 """Each pattern with beginnings of words without which it is not worth trying; none: always."""
 

@@ -71,7 +71,12 @@ _NAMED_LOGIN = re.compile(
 _PHRASE = re.compile(
     r"(?:\s[^\W\d_]+){1,4}(?:\s?[:=]|\s[–—-]|\s(?:is|ist|це|это)(?=\s?\S*\d))\s?[\"'«„“`]?"
 )
-_SENT_CODE = re.compile(r"(?:\s[^\W\d_]+){0,2}[\s:–—-]{1,3}(?=\d{4,8}(?![\w-]|[.,]\d))")
+_SENT_CODE = re.compile(
+    r"(?:\s(?:(?:\w*sms|\w*смс|підтв|подтв|верифік|верифик|активац|авториз|доступ|вход|вх[оі]д|verif|"
+    r"confirm|access|login|recovery|von|from|із|из|з|с|для|for|zur|für)\w*)){0,2}"
+    r"[\s:–—-]{1,3}(?=\d{4,8}(?![\w-]|[.,]\d))",
+    re.IGNORECASE,
+)
 _SIGNING_IN = re.compile(
     r"sms|смс|\botp\b|2fa|verif|confirm|\breset|log ?in|sign ?in|підтвер|подтвер|вхід|вход|увійти|"
     r"войти|anmeld|bestätig|einmal",
@@ -117,8 +122,9 @@ def _value_after(text: str, word: re.Match[str], cue: _Cue) -> Iterator[Span]:
         shown = value.group().rstrip(".?:") if value else ""
         if value and shown and _fits(cue, shown, link, text[value.end() : value.end() + 12]):
             start, end = value.start(), value.start() + len(shown)
-            if cue.label in ("ORDER_ID", "CUSTOMER_ID") and (mark := _MARK.search(link)):
-                start -= len(mark.group())
+            if cue.label in ("ORDER_ID", "CUSTOMER_ID"):
+                mark = _MARK.search(link)
+                start = word.start() if link == "-" else start - len(mark.group() if mark else "")
             yield Span(start, end, cue.label, text[start:end], f"after `{word.group()}`")
             return
 

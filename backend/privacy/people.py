@@ -105,7 +105,7 @@ def _alone(capital: Sequence[Word], place: int, text: str) -> list[Word]:
     if word.is_initial:
         return name if _initial_and_surname(name, text) else []
     if len(name) > 1:
-        rather_word = word.role.word and not word.role.widespread
+        rather_word = word.role.word and not (word.role.widespread or word.role.last)
         if not _is_full_name(name) or (rather_word and _alone(capital, place + 1, text)):
             return []  # what follows is looked at next
         return name
