@@ -84,7 +84,7 @@ def open_api(
     )
 
 
-def export(
+def export_all(
     wish: Wish,
     *,
     api: Api,
@@ -92,24 +92,24 @@ def export(
     limits: Limits,
     watch: Callable[[Step], None] = lambda step: None,
 ) -> Report:
-    """Exports, from where the last export got to, into a private folder.
+    """Exports, from where the last export got to, into a private folder that is ours `alone`.
 
     Raises what a call raises; everything read until then is kept, and the next export goes on.
     """
     report = Report()
-    with alone(folder):
-        runner = Runner(folder, limits.parallel, limits.keep_days, watch, api.stop)
-        for source in sources(api):
-            if unfinished := runner.unfinished(source.stream):
-                report.resumed.append(source.stream)
-                report.add(source.stream, runner.run(source, unfinished))
-            for number in range(CATCH_UPS):
-                span = next_span(Journal(folder, source.stream), wish, limits, first=number == 0)
-                outcome = runner.run(source, span)
-                report.add(source.stream, outcome)
-                if not outcome.read:
-                    break
-            report.skipped_threads += getattr(source, "skipped_threads", 0)
+    runner = Runner(folder, limits.parallel, limits.keep_days, watch, api.stop)
+    for source in sources(api):
+        if unfinished := runner.unfinished(source.stream):
+            report.resumed.append(source.stream)
+            report.add(source.stream, runner.run(source, unfinished))
+        for number in range(CATCH_UPS):
+            journal = Journal(folder, source.stream)
+            span = next_span(journal, wish, limits, first=number == 0)
+            outcome = runner.run(source, span)
+            report.add(source.stream, outcome)
+            if not outcome.read:
+                break
+        report.skipped_threads += getattr(source, "skipped_threads", 0)
     return report
 
 
