@@ -122,16 +122,17 @@ class Tickets:
         done, here = place or (0, BEGINNING)
         for number, name in enumerate(names):
             if number >= done:
-                yield from self._archived_of(name, number, tuple(here))
+                yield from self._archived_of(span, name, number, tuple(here))
                 here = BEGINNING
 
-    def _archived_of(self, name: str, number: int, here: Place) -> Iterator[Page]:
+    def _archived_of(self, span: Span, name: str, number: int, here: Place) -> Iterator[Page]:
         asked, path = {"departmentId": name}, "tickets/archivedTickets"
         for _ in range(READS_OF_ONE_LIST):
             try:
                 for place, rows in pages(self._api, path, asked, limit=100, place=here):
-                    items = tuple((str(row["id"]), _archived_mark(row)) for row in rows)
-                    self._seen.update(one for one, _ in items)
+                    self._seen.update(str(row["id"]) for row in rows)
+                    wanted = (row for row in rows if _is_within(row, span))
+                    items = tuple((str(row["id"]), _archived_mark(row)) for row in wanted)
                     yield Page(("archive", (number, place)), items)
             except Shifted:
                 here = BEGINNING
@@ -225,6 +226,13 @@ def _archived_mark(row: Json) -> str:
     """An archived ticket hardly changes: where the list does not say when, its counts do."""
     names = ("closedTime", "threadCount", "commentCount", "statusType")
     return str(row.get("modifiedTime") or "|".join(str(row.get(name)) for name in names))
+
+
+def _is_within(row: Json, span: Span) -> bool:
+    """Whether a row of a list that cannot be asked by time is to be read again."""
+    if not (span.again and span.since and row.get("modifiedTime")):
+        return True
+    return _modified(row) >= datetime.fromisoformat(span.since).timestamp()
 
 
 def _in_the_bin(record: Json | None) -> bool:

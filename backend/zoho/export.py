@@ -132,7 +132,7 @@ def next_span(journal: Journal, wish: Wish, limits: Limits, *, first: bool) -> S
         until=until,
         scope=wish.department,
         again=wished is not None,
-        full_look=first and due,
+        full_look=first and (due or wished is not None),
     )
 
 

@@ -46,6 +46,14 @@ class LocalZoho:
         """A record changes now; kinds as for `delete`."""
         self._post("call", {"name": "touch", "arguments": [kind, record_id]})
 
+    def withdraw(self, article_id: str) -> None:
+        """An article is published no more."""
+        self._post("call", {"name": "withdraw", "arguments": [article_id]})
+
+    def touch_all_tickets(self) -> None:
+        """All tickets change in the same millisecond."""
+        self._post("call", {"name": "touch_all", "arguments": ["tickets"]})
+
     def grant(self, *scopes: str) -> str:
         """A code as the Self Client page shows it."""
         return str(self._post("call", {"name": "grant", "arguments": [",".join(scopes)]})["result"])

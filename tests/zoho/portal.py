@@ -120,6 +120,17 @@ class Portal:
             changed = record[record_id] if record else self.cases[record_id].record
             changed["Modified_Time"] = crm_records.stamp(now)
 
+    def withdraw(self, article_id: str) -> None:
+        """An article is published no more."""
+        self.articles[article_id].record["status"] = "Unpublished"
+        self.touch("articles", article_id)
+
+    def touch_all(self, kind: str) -> None:
+        """All tickets change in the same millisecond, as after an import."""
+        now = datetime.now(UTC)
+        for one in self.tickets.values():
+            one.touch(now=now)
+
     def grant(self, scopes: str) -> str:
         """A code as the Self Client page shows it, for these scopes."""
         code = self.secret("code")

@@ -30,9 +30,9 @@ def fault() -> ResponseReturnValue:
 
 @door.post("/call")
 def call() -> ResponseReturnValue:
-    """One of the portal's own deeds: `reply`, `delete`, `touch`, `grant`."""
+    """One of the portal's own deeds."""
     asked = request.get_json()
-    if asked["name"] not in ("reply", "delete", "touch", "grant"):
+    if asked["name"] not in ("reply", "delete", "touch", "touch_all", "withdraw", "grant"):
         return jsonify({"error": "no such deed"}), 404
     with portal().lock:
         return jsonify({"result": getattr(portal(), asked["name"])(*asked["arguments"])})
