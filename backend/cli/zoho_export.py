@@ -151,7 +151,8 @@ def _moment(text: str | None) -> str | None:
 def _show_forecast(job: _Job, settings: Settings) -> None:
     chosen, product = settings.zoho, job.api.product
     journal = Journal(job.folder, _LONG_STREAM[product])
-    found = forecast(job.api, next_span(journal, job.wish, job.limits, first=True))
+    until = job.api.zoho_now()
+    found = forecast(job.api, next_span(journal, job.wish, job.limits, until=until, first=True))
     table = Table("", "Records", "Credits", "", title=f"Forecast for {NAMES[product]}")
     for item in found.items:
         table.add_row(item.what, f"{item.count:,}", f"{item.credits:,}", item.note)

@@ -166,8 +166,7 @@ class Tickets:
 
     def departments(self) -> list[str]:
         """The ids of all departments."""
-        answer = self._api.get("departments", {"limit": 200}, cost=LIST_PAGE)
-        return sorted(str(row["id"]) for row in rows_of(answer.body))
+        return sorted(str(row["id"]) for row in whole(self._api, "departments", {}, limit=200))
 
     def read(self, record_id: str) -> Json | None:
         """The ticket with its conversation and full threads; read again if it changed meanwhile.

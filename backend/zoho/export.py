@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -14,12 +14,12 @@ from filelock import FileLock, Timeout
 from backend.domain.errors import Unavailable, ZohoForbidden
 from backend.zoho.calls import Api, Patience
 from backend.zoho.connection import Tokens
-from backend.zoho.credits import Budget
+from backend.zoho.credits import DAY_SECONDS, Budget
 from backend.zoho.crm import Cases, Solutions
 from backend.zoho.desk import Articles, Tickets
-from backend.zoho.journal import BOOKS, Journal, Span
+from backend.zoho.journal import BOOKS, Journal, Span, iso
 from backend.zoho.private_files import private_folder
-from backend.zoho.running import Outcome, Runner, Source, Step, now
+from backend.zoho.running import Outcome, Runner, Source, Step
 from backend.zoho.scopes import NAMES, advice, missing
 
 CATCH_UPS = 3
@@ -104,7 +104,7 @@ def export_all(
             report.add(source.stream, runner.run(source, unfinished))
         for number in range(CATCH_UPS):
             journal = Journal(folder, source.stream)
-            span = next_span(journal, wish, limits, first=number == 0)
+            span = next_span(journal, wish, limits, until=api.zoho_now(), first=number == 0)
             outcome = runner.run(source, span)
             report.add(source.stream, outcome)
             if not outcome.read:
@@ -118,18 +118,20 @@ def sources(api: Api) -> Sequence[Source]:
     return (Articles(api), Tickets(api)) if api.product == "desk" else (Solutions(api), Cases(api))
 
 
-def next_span(journal: Journal, wish: Wish, limits: Limits, *, first: bool) -> Span:
-    """What the next run covers: all that changed since the last one, or what was wished for."""
-    state, until = journal.state(), now()
+def next_span(journal: Journal, wish: Wish, limits: Limits, *, until: float, first: bool) -> Span:
+    """What the next run covers: all that changed since the last one, or what was wished for.
+
+    `until` is the time by Zoho's clock: by a clock ahead of it, changes would be passed over.
+    """
+    state = journal.state()
     reached = max(state.cursors.get(wish.department, ""), state.cursors.get("*", ""))
     looked = state.looks.get(wish.department) or state.looks.get("*")
-    due = looked is None or datetime.fromisoformat(looked) < datetime.fromisoformat(
-        until
-    ) - timedelta(days=limits.recheck_days)
+    age = until - datetime.fromisoformat(looked).timestamp() if looked else 0.0
+    due = looked is None or age > limits.recheck_days * DAY_SECONDS
     wished = wish.since if first else None
     return Span(
         since=wished or reached or None,
-        until=until,
+        until=iso(until),
         scope=wish.department,
         again=wished is not None,
         full_look=first and (due or wished is not None),

@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -147,6 +148,11 @@ class Journal:
 
     def _file(self, kind: str) -> Path:
         return self._base.with_name(f"{self._base.name}.{kind}")
+
+
+def iso(moment: float) -> str:
+    """A time stamp as ISO text in UTC, to the millisecond."""
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
 
 
 def _read(file: Path) -> bytes:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from backend.zoho.export import alone
-from backend.zoho.journal import EXPIRED, Journal, Kept
+from backend.zoho.journal import EXPIRED, Journal, Kept, iso
 from backend.zoho.raw_file import RawFile
-from backend.zoho.running import expire, now
+from backend.zoho.running import expire
 
 STREAMS = ("desk/articles", "desk/tickets", "crm/solutions", "crm/cases")
 
@@ -27,7 +28,7 @@ def prune_folder(folder: Path, *, keep_days: int) -> Iterator[str]:
 
 
 def _prune(journal: Journal, file: Path, keep_days: int) -> str:
-    state, today = journal.state(), now()[:10]
+    state, today = journal.state(), iso(time.time())[:10]
     raw = RawFile(file)
     try:
         if state.span is not None:
