@@ -138,10 +138,8 @@ def status(start: Start) -> None:
     click.echo(f"Client {connection.client_id}; scopes {', '.join(sorted(connection.scopes))}")
     found = [check(product, file) for product in PRODUCTS]
     for one in found:
-        click.secho(
-            f"{'works' if one.works else 'not  '}  {one.said}",
-            fg="green" if one.works else "yellow",
-        )
+        mark, colour = ("works", "green") if one.works else ("fails", "yellow")
+        click.secho(f"{mark}  {one.said}", fg=colour)
     if not any(one.works for one in found):
         raise ZohoNotConnected("Nothing can be exported with this sign-in; see above.")
 

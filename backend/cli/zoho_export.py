@@ -158,7 +158,8 @@ def _show_forecast(job: _Job, settings: Settings) -> None:
         table.add_row(item.what, f"{item.count:,}", f"{item.credits:,}", item.note)
     table.add_row("all", "", f"{found.credits:,}", "", style="bold")
     job.console.print(table)
-    title = f"With {chosen.users} users, leaving {job.limits.leave:,} credits a day to others"
+    people = "1 user" if chosen.users == 1 else f"{chosen.users:,} users"
+    title = f"With {people}, leaving {job.limits.leave:,} a day to others"
     editions = Table("Edition", "Credits a day", "Days", title=title)
     for row in days(found, users=chosen.users, leave=job.limits.leave, budget=job.limits.credits):
         if chosen.edition in ("", row.edition):

@@ -27,6 +27,8 @@ from backend.zoho.journal import Kept, Page, Span
 
 OVERLAP = timedelta(minutes=15)
 """Search lags behind the tickets, so each run looks a little further back than the last one got."""
+CLOCK_GRAIN = timedelta(seconds=2)
+"""Zoho tells its time in whole seconds: what changed in this one is still looked for."""
 IDS_IN_A_SEARCH = 50
 READS_OF_A_BUSY_TICKET = 3
 
@@ -105,7 +107,7 @@ class Tickets:
     def _changed(self, span: Span, place: Any) -> Iterator[Page]:
         """By creation, which never moves; later also by change, in case Desk sets one alone."""
         start = datetime.fromisoformat(span.since) - OVERLAP if span.since else EARLIEST
-        end = datetime.fromisoformat(span.until)
+        end = datetime.fromisoformat(span.until) + CLOCK_GRAIN
         done, reached = place or (0, "")
         asked = {} if span.scope == "*" else {"departmentId": span.scope}
         for number, axis in enumerate(("createdTime", "modifiedTime")[: 2 if span.since else 1]):

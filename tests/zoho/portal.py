@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.zoho import article_records, crm_records, desk_records
@@ -73,7 +73,12 @@ class Portal:
         self.search_limit = 1000
         self.tells_modified_in_lists = True
         self.weights = True
+        self.behind = 0.0
         self._numbers = iter(range(1, 10**9))
+
+    def now(self) -> datetime:
+        """The time by Zoho's clock."""
+        return datetime.now(UTC) - timedelta(seconds=self.behind)
 
     def secret(self, kind: str) -> str:
         """A token as Zoho makes them, marked so that a test finds it wherever it leaks."""
@@ -94,13 +99,13 @@ class Portal:
 
     def reply(self, ticket_id: str, text: str = "One more thing.") -> None:
         """A customer writes into a ticket now."""
-        self.tickets[ticket_id].add_reply(text, now=datetime.now(UTC))
+        self.tickets[ticket_id].add_reply(text, now=self.now())
 
     def delete(self, kind: str, record_id: str) -> None:
         """A record goes, as someone deletes it in Zoho."""
         with self.lock:
             if kind in self.deleted:
-                now = crm_records.stamp(datetime.now(UTC))
+                now = crm_records.stamp(self.now())
                 entry = {"id": record_id, "type": "recycle", "deleted_time": now}
                 self.deleted[kind].append(entry)
                 records: dict[str, Any] = self.cases if kind == "Cases" else self.solutions
@@ -110,7 +115,7 @@ class Portal:
 
     def touch(self, kind: str, record_id: str) -> None:
         """A record changes now."""
-        now = datetime.now(UTC)
+        now = self.now()
         if kind == "tickets":
             self.tickets[record_id].touch(now=now)
         elif kind == "articles":
@@ -127,7 +132,7 @@ class Portal:
 
     def touch_all(self, kind: str) -> None:
         """All tickets change in the same millisecond, as after an import."""
-        now = datetime.now(UTC)
+        now = self.now()
         for one in self.tickets.values():
             one.touch(now=now)
 

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, Flask, jsonify, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
+from werkzeug.http import http_date
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.zoho.accounts import accounts
@@ -88,6 +89,12 @@ class _Quiet(WSGIRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The Date header, by Zoho's clock."""
+        app: Flask = self.server.app
+        made: Portal = app.config["PORTAL"]
+        return http_date(made.now())
 
     def log(self, type: str, message: str, *arguments: object) -> None:
         """Nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +17,10 @@ from backend.zoho.export import Limits, Report, Wish, alone, export_all, open_ap
 from backend.zoho.hosts import chosen_hosts
 from backend.zoho.scopes import CRM, DESK
 from backend.zoho.sign_in import Client
+from tests.zoho.commands import connect as connect_by_command
 from tests.zoho.local import CLIENT_ID, CLIENT_SECRET, LocalZoho, local_zoho
+from tests.zoho.portal import Portal
+from tests.zoho.raw_lines import Json, lines, read_lines
 
 CLIENT = Client(CLIENT_ID, CLIENT_SECRET)
 QUICK = Patience(first_seconds=0.01, longest_wait_seconds=2)
@@ -91,3 +95,30 @@ def export(file: ConnectionFile, raw: Path) -> Export:
             return export_all(wish, api=api, folder=raw, limits=Limits(patience=QUICK, **kept))
 
     return run
+
+
+WANTED = lines(Portal(tickets=60, cases=40))
+FIRST, ARCHIVED = "22372000000212001", "22372000000219001"
+
+
+def reads(zoho: LocalZoho, pattern: str) -> int:
+    return sum(bool(re.search(pattern, path)) for path in zoho.seen()["paths"])
+
+
+def rows(raw: Path, name: str) -> dict[str, Json]:
+    """The lines of a file by id; each id once."""
+    found = read_lines(raw / name)
+    assert len({row["id"] for row in found}) == len(found)
+    return {row["id"]: row for row in found}
+
+
+@pytest.fixture
+def state_dir(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def connected(zoho: LocalZoho, state_dir: Path) -> Path:
+    done = connect_by_command(zoho, state_dir)
+    assert done.returncode == 0, done.stderr
+    return state_dir

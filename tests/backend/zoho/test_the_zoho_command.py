@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
 from backend.zoho.scopes import CRM, DESK
+from tests.backend.zoho.conftest import WANTED
 from tests.zoho.commands import command, connect, environment, hosts, raw, run
-from tests.zoho.local import CLIENT_ID, CLIENT_SECRET, ROOT, LocalZoho
-
-
-@pytest.fixture
-def state_dir(tmp_path: Path) -> Path:
-    return tmp_path / "state"
-
-
-@pytest.fixture
-def connected(zoho: LocalZoho, state_dir: Path) -> Path:
-    done = connect(zoho, state_dir)
-    assert done.returncode == 0, done.stderr
-    return state_dir
-
-
-def secrets(zoho: LocalZoho) -> list[str]:
-    return [CLIENT_SECRET, *zoho.secrets()]
+from tests.zoho.local import CLIENT_ID, CLIENT_SECRET, LocalZoho
+from tests.zoho.raw_lines import read_lines
 
 
 def test_connecting_says_what_it_can_do(zoho: LocalZoho, state_dir: Path) -> None:
@@ -184,81 +169,26 @@ def test_without_a_sign_in_it_says_how_to_get_one(state_dir: Path) -> None:
     assert done.stderr.strip() == "Zoho is not connected. Run `suggest-answer zoho connect`."
 
 
-def files(folder: Path) -> Iterator[Path]:
-    return (file for file in folder.rglob("*") if file.is_file())
-
-
-def test_no_token_shows_anywhere(zoho: LocalZoho, connected: Path) -> None:
-    """In no output, no log, no file but the sign-in's, no command line, no traceback."""
-    zoho.rules(token_seconds=61)
-    chatty = {"PYTHONUNBUFFERED": "1", "SUGGEST_ANSWER_LOG__LEVEL": "debug"}
-    zoho.fault("expired", times=2)
-    zoho.fault("drop", times=2)
-    said = [run(connected, "export", "--desk", "--crm", **chatty), run(connected, "status")]
-    zoho.fault("error", status=400, times=-1)
-    said.append(run(connected, "export", "--desk", **chatty))
-    zoho.calm()
-    zoho.fault("slow", times=-1, seconds=0.05)
-    lines = command_lines_of(connected)
-    zoho.calm()
-    shown = [text for done in said for text in (done.stdout, done.stderr)] + lines
-    kept = [file for file in files(connected) if file.name != "connection.json"]
-
-    for secret in secrets(zoho):
-        assert not [text for text in shown if secret in text]
-        assert not [file for file in kept if secret.encode() in file.read_bytes()]
-    assert len(lines) > 3
-
-
-def command_lines_of(state_dir: Path) -> list[str]:
-    """What `ps` shows of an export and its threads while it runs, again and again."""
-    found = []
-    arguments = ("export", "--desk", "--since", "2000-01-01")
+def test_ctrl_c_ends_it_at_once_and_loses_nothing(zoho: LocalZoho, connected: Path) -> None:
+    zoho.fault("slow", "/tickets/", times=-1, seconds=0.05)
     with subprocess.Popen(
-        command(state_dir, *arguments),
+        command(connected, "export", "--desk"),
         env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        for _ in range(10):
-            time.sleep(0.1)
-            found.append(Path(f"/proc/{process.pid}/cmdline").read_text(encoding="utf-8"))
-        process.kill()
-    return [line for line in found if "export" in line]
-
-
-LOUD = """
-import logging, sys, traceback
-from pathlib import Path
-logging.basicConfig(level=logging.DEBUG)
-from backend.zoho.connection import ConnectionFile, Tokens
-from backend.zoho.connecting import check, disconnect
-file = ConnectionFile(Path(sys.argv[1]))
-tokens = Tokens(file)
-print(repr(tokens.connection), repr(tokens.connection.client), tokens)
-tokens.renew(tokens.connection.access_token)
-print(check("desk", file), check("crm", file))
-try:
-    from dataclasses import replace
-    away = replace(file.read(), hosts=replace(file.read().hosts, accounts="http://127.0.0.1:9"))
-    file.write(away)
-    disconnect(file)
-except Exception:
-    traceback.print_exc()
-"""
-
-
-def test_loud_logging_and_tracebacks_show_no_token(zoho: LocalZoho, connected: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", LOUD, str(connected / "zoho")],
-        env=environment(),
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=60,
-        cwd=ROOT,
-    )
+    ) as process:
+        assert process.stdout is not None
+        next(line for line in process.stdout if line.startswith("reading desk/tickets"))
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
 
-    assert "Traceback" in done.stderr
-    assert "ZohoUnreachable" in done.stderr
-    for secret in secrets(zoho):
-        assert secret not in done.stdout + done.stderr
+        assert process.wait(10) == 130
+        assert time.monotonic() - began < 3
+        assert process.stderr is not None
+        assert process.stderr.read().strip() == ""
+    zoho.calm()
+
+    assert "an interrupted export was finished first" in run(connected, "export", "--desk").stdout
+    assert read_lines(raw(connected) / "desk/tickets.jsonl") == WANTED["desk/tickets.jsonl"]
