@@ -30,6 +30,10 @@ class LocalZoho:
         """Something goes wrong on paths that match; see `tests.zoho.portal.Fault`."""
         self._post("fault", {"kind": kind, "path": path, **more})
 
+    def reset(self) -> None:
+        """As it was when it started."""
+        self._post("reset", {})
+
     def calm(self) -> None:
         """Nothing goes wrong any more."""
         self._post("calm", {})

@@ -52,6 +52,7 @@ class Portal:
     """One organisation, and the rules it is served by."""
 
     def __init__(self, *, tickets: int = 60, cases: int = 40, seed: int = 1) -> None:
+        self.made = tickets, cases
         made = [desk_records.ticket(number) for number in range(tickets)]
         self.tickets: dict[str, TicketRecord] = {one.id: one for one in made}
         self.articles = article_records.articles()

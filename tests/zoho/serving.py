@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, cast
 
-from flask import Blueprint, Flask, jsonify, request
+from flask import Blueprint, Flask, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import http_date
@@ -45,6 +45,14 @@ def rule() -> ResponseReturnValue:
     for name, value in request.get_json().items():
         getattr(portal(), name)
         setattr(portal(), name, value)
+    return jsonify({})
+
+
+@door.post("/reset")
+def reset() -> ResponseReturnValue:
+    """As it was when it started: other records are made, tokens and faults are gone."""
+    found = portal()
+    current_app.config["PORTAL"] = Portal(tickets=found.made[0], cases=found.made[1])
     return jsonify({})
 
 
@@ -92,9 +100,8 @@ class _Quiet(WSGIRequestHandler):
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         """The Date header, by Zoho's clock."""
-        app: Flask = self.server.app
-        made: Portal = app.config["PORTAL"]
-        return http_date(made.now())
+        app = cast(Flask, self.server.app)
+        return http_date(app.config["PORTAL"].now())
 
     def log(self, type: str, message: str, *arguments: object) -> None:
         """Nothing."""

@@ -33,10 +33,17 @@ def plain_http(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
 
 
-@pytest.fixture
-def zoho() -> Iterator[LocalZoho]:
+@pytest.fixture(scope="session")
+def running_zoho() -> Iterator[LocalZoho]:
     with local_zoho(tickets=60, cases=40) as found:
         yield found
+
+
+@pytest.fixture
+def zoho(running_zoho: LocalZoho) -> LocalZoho:
+    """The same process for all tests, as it was when it started."""
+    running_zoho.reset()
+    return running_zoho
 
 
 def place_of(zoho: LocalZoho) -> Place:
