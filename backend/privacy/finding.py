@@ -1,4 +1,4 @@
-"""Finding personal data: what the ticket tells first, then forms, then context, then names."""
+"""Finding personal data: by forms, by what the ticket tells, by context, by names."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def find(
     words = list(WORD.finditer(text))
     free = _Free(text)
     regions = regions_of(text, known.language)
-    free.take(find_known(text, known, words=words))
     free.take(find_keys(text))
-    free.take(find_marked(text))
+    free.take(find_marked(text))  # before names: a known name may be a part of a mail address
+    free.take(find_known(text, known, words=words))
     free.take(find_announced(text, words))
     free.take(find_formed(text))
     free.take(find_logins(text))
