@@ -78,12 +78,18 @@ _CYRILLIC = re.compile(
     re.IGNORECASE,
 )
 _ROMANCE = re.compile(
-    r"(?<![\w.,:/#-])(?:\d{1,4},?\s)?(?:Rue|Avenue|Boulevard|Place|Chemin|Impasse|Calle|Avenida|"
-    r"Plaza|Paseo|"
-    r"Via|Viale|Piazza|Corso|Rua|Praça|Ulica|ul\.|al\.)\s(?:(?:de|du|des|del|della|di|da|do|la|"
-    r"le|les|l'|el|los|las|"
-    rf"et)\s)*{_CAP}(?:\s(?:(?:de|du|des|del|la|le)\s)?{_CAP}){{0,3}}(?:,?\s\d{{1,4}}\w?(?!\w))?"
+    r"(?<![\w.,:/#-])(?:\d{1,4},?\s(?:bis\s|ter\s)?)?(?:[Rr]ue|[Aa]venue|[Bb]oulevard|"
+    r"Place|[Cc]hemin|[Ii]mpasse|[Cc]alle|[Aa]venida|Plaza|Paseo|Via|Viale|[Pp]iazza|Corso|"
+    r"Rua|[Pp]raça|[Uu]lica|ul\.|al\.)\s(?:(?:de|du|des|del|della|di|da|do|la|le|les|l'|el|los|las|et)\s)*"
+    rf"{_CAP}(?:\s(?:(?:de|du|des|del|la|le)\s)?{_CAP}){{0,3}}(?:,?\s\d{{1,4}}\w?(?!\w))?"
+    rf"(?:,?\s\d{{5}}\s{_CAP})?"
 )
+_POSTCODE_LINE = re.compile(
+    r"(?<![\w-])(?!Adresse|Anschrift)(?:[A-ZÄÖÜ][\wäöüß.-]+\s){1,4}\d{1,4}\s?[a-z]?,?\s{1,2}"
+    r"(?:D-|A-|CH-)?\d{5}\s[A-ZÄÖÜ][\wäöüß-]+"
+)
+"""Words, a house number, a postcode and a town, whatever the street is called."""
+
 _ANNOUNCED = re.compile(
     r"(?:\b(?:address(?: is|:)|live(?:s)? (?:at|on)|ship (?:it |this )?to|deliver(?:ed)? to|"
     r"send (?:it |this )?to|"
@@ -105,13 +111,14 @@ _STREETS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (_BOX, ("box", "psc", "postfach", "а/с", "скринька", "п/с")),
     (_NUMBERED_UNIT, ("flat", "ap", "suite", "ste", "unit", "room", "floor", "bui", "bldg", "#")),
     (_GERMAN, ("stra", "str", "weg", "platz", "alle", "gasse", "damm", "ufer", "chaus", "stieg")),
+    (_POSTCODE_LINE, ()),
     (_POSTCODE_TOWN, ("d-", "a-", "ch-")),
     (_CYRILLIC, tuple("аеиоіу")),
     (_ROMANCE, _ROMANCE_KINDS),
 )
 """Each pattern with beginnings of words without which it is not worth trying; none: always."""
 
-_DIGIT = re.compile(r"\d")
+_DIGIT = re.compile(r"(?<![^\W\d])\d")
 
 
 def find_addresses(text: str) -> Iterator[Span]:

@@ -5,6 +5,7 @@ Every word of a text is looked up among the cues; what follows a cue must then l
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -37,14 +38,17 @@ _DATE = re.compile(
     r"[^\W\d_]{3,9}\.?\s(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?,?\s(?:18|19|20)\d\d",
     re.IGNORECASE,
 )
-_ID = re.compile(r"[#№]?\s?(?=[\w/-]*\d[\w/-]*\d[\w/-]*\d)\w[\w/-]{2,30}(?!\w|[.,]\d)")
+_ID = re.compile(
+    r"[#№]?\s?\d{2,5}(?:[ \u00a0]\d{2,5}){1,5}(?!\w|[.,]\d)|"
+    r"[#№]?\s?(?=[\w/-]*\d[\w/-]*\d[\w/-]*\d)\w[\w/-]{2,30}(?!\w|[.,]\d)"
+)
 _TAX = re.compile(r"[A-Z]{0,3}\s?\d(?:[\s./-]?\d|[A-Z]){6,15}(?!\w)")
 _PASSPORT = re.compile(
     r"(?:[^\W\d_]{1,3}\s?(?:№|#|N)?\s?)?\d(?:[\s№-]{0,2}\d){4,10}(?!\w)|"
     r"(?=[A-Z0-9]*\d[A-Z0-9]*\d)[A-Z0-9]{6,14}(?!\w)|[A-Z0-9]{2,6}(?:-[A-Z0-9]{2,6}){1,3}(?!\w)",
 )
 _LOGIN = re.compile(r"@?[\w][\w.+-]{1,40}\w(?![\w@])")
-_SECRET = re.compile(r"(?!/)[^\s,;\"'«»“”„`()<>\[\]]{3,64}")
+_SECRET = re.compile(r"\d{3}[ -]\d{3}(?![\w-])|(?!/)[^\s,;\"'«»“”„`()<>\[\]]{3,64}")
 _VALUES: dict[Label, re.Pattern[str]] = {
     "ORDER_ID": _ID,
     "CUSTOMER_ID": _ID,
@@ -105,9 +109,10 @@ class _Cue:
 def find_announced(text: str, words: Sequence[re.Match[str]]) -> Iterator[Span]:
     """What stands after a cue and looks like what the cue announces."""
     for match in words:
-        cue = _cue_for(match.group().casefold())
-        if cue is not None and not _IN_PATH.match(text, match.end()):
-            yield from _value_after(text, match, cue)
+        cues = _cues_for(match.group().casefold())
+        if cues and not _IN_PATH.match(text, match.end()):
+            found = (span for cue in cues for span in _value_after(text, match, cue))
+            yield from itertools.islice(found, 1)
 
 
 def _value_after(text: str, word: re.Match[str], cue: _Cue) -> Iterator[Span]:
@@ -163,6 +168,8 @@ def _fits(cue: _Cue, value: str, link: str, after: str) -> bool:
 def _is_secret(value: str, link: str, *, strict: bool) -> bool:
     if "://" in value or _HOST.fullmatch(value) or value.casefold() in _states():
         return False
+    if value.endswith("%") or (value.isdigit() and len(value) < 4):
+        return False
     mixed = any(c.isdigit() for c in value)
     ordinary = gazetteer().is_word(value.casefold()) or (value.isalpha() and value[0] >= "\u0400")
     if strict:
@@ -173,22 +180,26 @@ def _is_secret(value: str, link: str, *, strict: bool) -> bool:
             and bool(_SAID.search(link) or value.isdigit())
         )
     if mixed:
-        return _SAID.search(link) is not None or _is_tangled(value)
+        is_code = value.isdigit() and 3 < len(value) < 9
+        return _SAID.search(link) is not None or _is_tangled(value) or is_code
     if _COLON.search(link):
         return True
     return not ordinary and re.search(r"\b(?:is|ist|lautet|це|это|war|was)\b", link) is not None
 
 
 def _is_tangled(value: str) -> bool:
-    """Letters of both cases, or marks, with digits among them: no word of a sentence."""
+    """Letters of both cases, marks, or two digits among the letters: no word of a sentence."""
     plain = value.isalnum() and (value.islower() or value.isupper() or value.istitle())
-    return len(value) >= 6 and not plain and any(c.isalpha() for c in value)
+    digits = sum(c.isdigit() for c in value)
+    return len(value) >= 6 and any(c.isalpha() for c in value) and (not plain or digits > 1)
 
 
 def _is_login(value: str, link: str, *, marked_only: bool) -> bool:
     """A login has a digit or a mark in it, or is named as one and is no ordinary word."""
     marked = any(c.isdigit() or c in "_.-@" for c in value)
-    if value[0] >= "\u0400" or value.casefold() in ("id", "name") or _HOST.fullmatch(value):
+    if value[0] >= "\u0400" or value.casefold() in {"id", "name"} | _states():
+        return False
+    if _HOST.fullmatch(value.lstrip("@")):
         return False
     if marked:
         return not (
@@ -209,20 +220,21 @@ def _states() -> frozenset[str]:
 
 
 @lru_cache(maxsize=20_000)
-def _cue_for(word: str) -> _Cue | None:
+def _cues_for(word: str) -> tuple[_Cue, ...]:
     cues = _cues()
-    found = cues.get(word)
+    found = cues.get(word, ())
     for end in range(min(len(word), _LONGEST_STEM), 2, -1):
-        found = found or cues.get(word[:end] + "*")
+        found = found or cues.get(word[:end] + "*", ())
     return found
 
 
 @lru_cache(maxsize=1)
-def _cues() -> dict[str, _Cue]:
+def _cues() -> dict[str, tuple[_Cue, ...]]:
     labels: dict[str, Label] = {label: label for label in LABELS}
-    cues: dict[str, _Cue] = {}
+    cues: dict[str, tuple[_Cue, ...]] = {}
     for line in lines("cues.txt"):
         name, _, words = line.partition(": ")
         cue = _Cue(labels[name.rstrip("+")], name.endswith("+"))
-        cues.update(dict.fromkeys(words.split(), cue))
+        for one in words.split():
+            cues[one] = (*cues.get(one, ()), cue)
     return cues

@@ -12,7 +12,7 @@ from backend.privacy.forms import find_bare_orders, find_formed, find_keys, find
 from backend.privacy.known import NOTHING_KNOWN, WORD, Known, find_known
 from backend.privacy.labels import PLACEHOLDER, Span
 from backend.privacy.marked import find_marked
-from backend.privacy.people import find_again, find_people, stems_of
+from backend.privacy.people import find_again, find_people, find_small, stems_of
 from backend.privacy.phones import find_phones
 
 
@@ -47,7 +47,10 @@ def find(
     free.take(find_addresses(text))
     free.take(find_phones(text, regions))
     russian = regions[0] == "RU"
-    people = list(find_people(text, words, russian=russian))
+    people = [
+        *find_people(text, words, russian=russian),
+        *find_small(words, text, russian=russian),
+    ]
     free.take(people)
     free.take(find_again(words, met | stems_of(people, russian=russian)))
     free.take(find_bare_orders(text))

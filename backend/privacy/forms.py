@@ -25,7 +25,7 @@ _TOPIC = re.compile(
     r"посылк|bestell|liefer|paket",
     re.IGNORECASE,
 )
-_BARE = re.compile(r"(?<![\w.,:#№+/-])\d{8,10}(?![\w-]|[.,:/]\d)")
+_BARE = re.compile(r"(?<![\w.,:#№+/-])(?!20[0-3]\d[01]\d[0-3]\d\b)\d{8,10}(?![\w-]|[.,:/]\d)")
 _OTHER_NUMBER = re.compile(
     r"(?:build|version|port|error|code|size|кб|id|verz\w*|верс\w*|збірк\w*|сборк\w*|порт|"
     r"помилк\w*|ошибк\w*|код|"

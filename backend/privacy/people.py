@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -23,6 +24,24 @@ _ACTS = re.compile(
     r"replied|answered|promised|sagte|schrieb|bestellte|hat|сказал\w*|написал\w*|замовил\w*|заказал\w*|"
     r"сказала|попросил\w*|відповіл\w*|відповів|ответил\w*)\b"
 )
+_INTRODUCES = frozenset({"is", "ist", "heiße", "звати", "зовут"})
+_NAME_BEFORE = re.compile(r"\bname \Z", re.IGNORECASE)
+_CLOSES = frozenset(
+    {"thanks", "thx", "regards", "cheers", "sincerely", "best", "you", "wishes", "advance", "danke"}
+    | {
+        "grüße",
+        "gruß",
+        "grüßen",
+        "lg",
+        "mfg",
+        "дякую",
+        "спасибо",
+        "спасибі",
+        "повагою",
+        "уважением",
+    }
+)
+_END_OF_LINE = re.compile(r"[.!]?\s*(?:\n|\Z)")
 _BEFORE_NUMBER = re.compile(r"\.?\s\d")
 _LAST_LINE = re.compile(r"[ .!]*(?:\Z|\n\s*(?:\Z|[\w.+-]+@|\[|[+(\d]))")
 
@@ -44,6 +63,25 @@ def find_people(text: str, words: Sequence[re.Match[str]], *, russian: bool) -> 
             start, end = name[0].start, name[-1].end
             yield Span(start, end, "NAME", text[start:end], why)
         place += max(1, len(name))
+
+
+def find_small(words: Sequence[re.Match[str]], text: str, *, russian: bool) -> Iterator[Span]:
+    """Names in small letters where only a name can stand: after `my name is`, or signing off."""
+    for before, word in itertools.pairwise(words):
+        name, said = word.group(), before.group().casefold()
+        if said not in _INTRODUCES and said not in _CLOSES:
+            continue
+        if not name[0].islower() or len(name) < 3 or word.start() - before.end() > 3:
+            continue
+        if said in ("is", "ist") and not _NAME_BEFORE.search(
+            text[max(0, before.start() - 6) : before.start()]
+        ):
+            continue
+        if said in _CLOSES and not _END_OF_LINE.match(text, word.end()):
+            continue
+        kind = role(name.capitalize(), russian=russian)
+        if kind.sure or kind.widespread:
+            yield Span(*word.span(), "NAME", name, f"after `{before.group()}`")
 
 
 def find_again(words: Sequence[re.Match[str]], met: frozenset[str]) -> Iterator[Span]:
@@ -119,6 +157,8 @@ def _is_full_name(name: Sequence[Word]) -> bool:
         return True
     if all(word.text.isupper() for word in name):
         return any(one.sure for one in rest)
+    if first.first and not first.widespread and rest and all(one.word for one in rest):
+        return False
     if first.first:
         return not rest or any(one.last or (one.unknown and first.widespread) for one in rest)
     if any(one.first and not one.word for one in rest):
@@ -141,7 +181,10 @@ def _is_single_name(word: Word, capital: Sequence[Word], place: int, text: str) 
         return True
     if not _inside_sentence(word) or _next_is_capital(capital, place, text):
         return False
-    likely = kind.widespread and not _BEFORE_NUMBER.match(text, word.end)
+    likely = kind.widespread and not (
+        _BEFORE_NUMBER.match(text, word.end)
+        or text[max(0, word.start - 3) : word.start].rstrip()[-1:].isdigit()
+    )
     return likely or (kind.last and not kind.word and word.text[0] >= "\u0400")
 
 
