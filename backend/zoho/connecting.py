@@ -40,9 +40,13 @@ def connect(
     file: ConnectionFile,
     redirect_uri: str | None = None,
 ) -> Connection:
-    """Exchanges a code and keeps the sign-in. Raises ZohoError with what is wrong."""
+    """Exchanges a code and keeps the sign-in. Raises ZohoError with what is wrong.
+
+    Where Zoho does not say which scopes it granted, all are taken for granted: a call tells.
+    """
     grant = exchange(code, client, place.hosts, redirect_uri=redirect_uri)
-    if not products(grant.scopes):
+    scopes = grant.scopes or tuple(scope for some in PRODUCTS.values() for scope in some)
+    if not products(scopes):
         revoke(grant.refresh_token, place.hosts)
         raise ZohoSignInFailed(
             "The code was made with too few scopes for any export. For Desk grant "
@@ -55,7 +59,7 @@ def connect(
         refresh_token=grant.refresh_token,
         access_token="",
         expires_at=0.0,
-        scopes=grant.scopes,
+        scopes=scopes,
         data_centre=place.data_centre,
         hosts=replace(place.hosts, crm=checked_crm(grant.api_domain, place.hosts)),
     ).with_grant(grant, now=now)

@@ -27,6 +27,8 @@ from backend.zoho.journal import Kept, Page, Span
 
 OVERLAP = timedelta(minutes=15)
 """Search lags behind the tickets, so each run looks a little further back than the last one got."""
+CLOCK_GRAIN = timedelta(seconds=2)
+"""Zoho tells its time in whole seconds: what changed in this one is still looked for."""
 IDS_IN_A_SEARCH = 50
 READS_OF_A_BUSY_TICKET = 3
 
@@ -105,7 +107,7 @@ class Tickets:
     def _changed(self, span: Span, place: Any) -> Iterator[Page]:
         """By creation, which never moves; later also by change, in case Desk sets one alone."""
         start = datetime.fromisoformat(span.since) - OVERLAP if span.since else EARLIEST
-        end = datetime.fromisoformat(span.until)
+        end = datetime.fromisoformat(span.until) + CLOCK_GRAIN
         done, reached = place or (0, "")
         asked = {} if span.scope == "*" else {"departmentId": span.scope}
         for number, axis in enumerate(("createdTime", "modifiedTime")[: 2 if span.since else 1]):
@@ -122,16 +124,17 @@ class Tickets:
         done, here = place or (0, BEGINNING)
         for number, name in enumerate(names):
             if number >= done:
-                yield from self._archived_of(name, number, tuple(here))
+                yield from self._archived_of(span, name, number, tuple(here))
                 here = BEGINNING
 
-    def _archived_of(self, name: str, number: int, here: Place) -> Iterator[Page]:
+    def _archived_of(self, span: Span, name: str, number: int, here: Place) -> Iterator[Page]:
         asked, path = {"departmentId": name}, "tickets/archivedTickets"
         for _ in range(READS_OF_ONE_LIST):
             try:
                 for place, rows in pages(self._api, path, asked, limit=100, place=here):
-                    items = tuple((str(row["id"]), _archived_mark(row)) for row in rows)
-                    self._seen.update(one for one, _ in items)
+                    self._seen.update(str(row["id"]) for row in rows)
+                    wanted = (row for row in rows if _is_within(row, span))
+                    items = tuple((str(row["id"]), _archived_mark(row)) for row in wanted)
                     yield Page(("archive", (number, place)), items)
             except Shifted:
                 here = BEGINNING
@@ -165,8 +168,7 @@ class Tickets:
 
     def departments(self) -> list[str]:
         """The ids of all departments."""
-        answer = self._api.get("departments", {"limit": 200}, cost=LIST_PAGE)
-        return sorted(str(row["id"]) for row in rows_of(answer.body))
+        return sorted(str(row["id"]) for row in whole(self._api, "departments", {}, limit=200))
 
     def read(self, record_id: str) -> Json | None:
         """The ticket with its conversation and full threads; read again if it changed meanwhile.
@@ -225,6 +227,13 @@ def _archived_mark(row: Json) -> str:
     """An archived ticket hardly changes: where the list does not say when, its counts do."""
     names = ("closedTime", "threadCount", "commentCount", "statusType")
     return str(row.get("modifiedTime") or "|".join(str(row.get(name)) for name in names))
+
+
+def _is_within(row: Json, span: Span) -> bool:
+    """Whether a row of a list that cannot be asked by time is to be read again."""
+    if not (span.again and span.since and row.get("modifiedTime")):
+        return True
+    return _modified(row) >= datetime.fromisoformat(span.since).timestamp()
 
 
 def _in_the_bin(record: Json | None) -> bool:

@@ -79,7 +79,8 @@ def search() -> ResponseReturnValue:
     if int(request.args.get("from", 0)) >= portal().search_limit:
         return refusal("desk", 422, "UNPROCESSABLE_ENTITY", "from is too large")
     order = request.args.get("sortBy", "modifiedTime")
-    found.sort(key=lambda one: (one.record[order], one.id))
+    axis = order.removeprefix("-")
+    found.sort(key=lambda one: (one.record[axis], one.id), reverse=order.startswith("-"))
     listed = [one.listed for one in found]
     if not portal().tells_modified_in_lists:
         for row in listed:
