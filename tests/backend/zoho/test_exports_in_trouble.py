@@ -62,6 +62,7 @@ def test_a_day_without_credits_keeps_what_was_read(
     report = export("desk")
 
     assert report.resumed == ["desk/tickets"]
+    assert reads(zoho, r"/tickets/\d+\?include") <= 60 + 4 * 4  # and those that were under way
     assert reads(zoho, "/articles/\\d+$") == spent
     assert read_lines(raw / "desk/tickets.jsonl") == WANTED["desk/tickets.jsonl"]
 
