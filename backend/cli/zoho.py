@@ -14,7 +14,14 @@ from backend.cli.zoho_export import export, prune
 from backend.domain.errors import BadInput, ZohoNotConnected
 from backend.settings import Settings
 from backend.zoho.callback import Callback, Returned, returned
-from backend.zoho.connecting import Place, check, choose_organisation, connect, disconnect
+from backend.zoho.connecting import (
+    Place,
+    check,
+    choose_organisation,
+    connect,
+    disconnect,
+    organisations,
+)
 from backend.zoho.connection import ConnectionFile
 from backend.zoho.hosts import DATA_CENTRES, chosen_hosts, signed_in_at
 from backend.zoho.scopes import NAMES, PRODUCTS, products
@@ -108,6 +115,11 @@ def _by_browser(
 def _finish(file: ConnectionFile, org: str) -> None:
     usable = products(file.read().scopes)
     if "desk" in usable:
+        found = organisations(file)
+        if not org and len(found) > 1:
+            for name, title in found.items():
+                click.echo(f"{name}  {title}")
+            org = click.prompt("Which Desk organisation", type=click.Choice(list(found)))
         click.echo(f"Desk organisation: {choose_organisation(file, org)}.")
     names = " and ".join(NAMES[product] for product in usable)
     click.echo(f"Connected: {names} can be exported. The sign-in is in {file.path}.")

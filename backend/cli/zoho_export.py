@@ -19,7 +19,7 @@ from backend.domain.errors import BadInput
 from backend.settings import Settings
 from backend.zoho.calls import Api, Patience
 from backend.zoho.connection import ConnectionFile, Tokens
-from backend.zoho.credits import Budget
+from backend.zoho.credits import PLANS, Budget
 from backend.zoho.export import (
     Limits,
     Wish,
@@ -61,9 +61,9 @@ def export(
     settings = start.settings()
     folder = more["folder"] if isinstance(more["folder"], Path) else raw_folder(settings)
     credits = more["credits"]
-    limits = limits_of(settings, credits if isinstance(credits, int) else None)
     moment = _moment(since)
     for product in products:
+        limits = limits_of(settings, product, credits if isinstance(credits, int) else None)
         with alone(folder), _api(product, settings, folder, limits) as api:
             console = Console(width=None if Console().is_terminal else _WIDE)
             job = _Job(Wish(product, moment, department), api, folder, limits, console)
@@ -111,13 +111,14 @@ def raw_folder(settings: Settings) -> Path:
     return settings.state_dir / "zoho" / "raw"
 
 
-def limits_of(settings: Settings, credits: int | None) -> Limits:
+def limits_of(settings: Settings, product: str, credits: int | None) -> Limits:
     """What the settings, and the command line over them, let an export use."""
     found = settings.zoho
+    plan = PLANS[product].get(found.edition)
     return Limits(
         credits=found.credits if credits is None else credits,
         leave=found.leave_credits,
-        parallel=found.parallel,
+        parallel=min(found.parallel, plan.parallel) if plan else found.parallel,
         keep_days=found.keep_raw_days,
         recheck_days=found.recheck_days,
         patience=Patience(longest_wait_seconds=found.wait_seconds),

@@ -9,6 +9,8 @@ from typing import Any
 
 import requests
 
+from backend.domain.errors import ZohoError
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -16,6 +18,36 @@ class Answer:
 
     body: Any
     sent_at: float
+
+
+def rows_of(body: Any, name: str = "data") -> list[dict[str, Any]]:
+    """The rows of a list; none for an answer without a body. Raises ZohoError otherwise."""
+    if body is None:
+        return []
+    rows = body.get(name) if isinstance(body, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise _strange(f"a list without {name!r}")
+    return rows
+
+
+def record_of(body: Any) -> dict[str, Any] | None:
+    """A record by itself; None for an answer without a body. Raises ZohoError otherwise."""
+    if body is not None and not (isinstance(body, dict) and "id" in body):
+        raise _strange("a record without an id")
+    return body
+
+
+def page_of(body: Any) -> dict[str, Any]:
+    """What CRM says of a page: whether there is more, and how to ask for it."""
+    found = body.get("info") if isinstance(body, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _strange(what: str) -> ZohoError:
+    return ZohoError(
+        f"Zoho answers with {what}, in a shape that this version does not know. Everything read "
+        "so far is kept. Please report it; docs/zoho.md says what was never tried on a live portal."
+    )
 
 
 def json_of(response: requests.Response) -> Any:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from backend.domain.errors import ZohoError
+from backend.zoho.answers import rows_of
 from backend.zoho.calls import Api
 from backend.zoho.credits import list_page
 
@@ -36,11 +37,6 @@ class TooMany(Exception):
     def __init__(self, count: int) -> None:
         super().__init__(count)
         self.count = count
-
-
-def rows_of(body: Any) -> list[Json]:
-    """The rows of a Desk list; none for the empty answer of a 204."""
-    return list(body["data"]) if body else []
 
 
 def pages(

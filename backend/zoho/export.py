@@ -16,7 +16,8 @@ from backend.zoho.calls import Api, Patience
 from backend.zoho.connection import Tokens
 from backend.zoho.credits import DAY_SECONDS, Budget
 from backend.zoho.crm import Cases, Solutions
-from backend.zoho.desk import Articles, Tickets
+from backend.zoho.desk_articles import Articles
+from backend.zoho.desk_tickets import Tickets
 from backend.zoho.journal import BOOKS, Journal, Span, iso
 from backend.zoho.private_files import private_folder
 from backend.zoho.running import Outcome, Runner, Source, Step

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from backend.zoho.answers import page_of, rows_of
 from backend.zoho.calls import Api
 from backend.zoho.credits import LIST_PAGE, PLANS, RECORD, list_page
-from backend.zoho.crm import PER_PAGE
-from backend.zoho.desk import Tickets
-from backend.zoho.desk_lists import EARLIEST, Json, rows_of, stamp, whole
+from backend.zoho.crm import PAGES_BY_NUMBER, PER_PAGE
+from backend.zoho.desk_lists import EARLIEST, Json, stamp, whole
+from backend.zoho.desk_tickets import Tickets
 from backend.zoho.journal import Span
 
 SAMPLE = 100
@@ -177,15 +178,14 @@ def _listed(api: Api, module: str, field: str) -> tuple[int, list[str]]:
             "sort_order": "asc",
         }
         body = api.get(module, asked | place).body
-        if body is None:
-            return count, contacts
+        rows, page = rows_of(body), page_of(body)
         if not contacts:
-            related = (row.get("Related_To") for row in body["data"])
+            related = (row.get("Related_To") for row in rows)
             contacts = [str(one["id"]) for one in related if one]
-        count += len(body["data"])
+        count += len(rows)
         number += 1
-        token = body["info"].get("next_page_token") if number > 10 else None
-        if not body["info"].get("more_records"):
+        token = page.get("next_page_token") if number > PAGES_BY_NUMBER else None
+        if not page.get("more_records"):
             return count, contacts
 
 
@@ -195,5 +195,6 @@ def _mails_of(api: Api, contacts: Sequence[str]) -> float:
     found = 0
     for contact in looked_at:
         body = api.get(f"Contacts/{contact}/Emails").body
-        found += len(body["Emails"]) * (1 + bool(body["info"].get("more_records"))) if body else 0
+        more = 2 if page_of(body).get("more_records") else 1
+        found += len(rows_of(body, "Emails")) * more
     return found / len(looked_at) if looked_at else 0.0

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from backend.domain.errors import ZohoError
 from backend.zoho.private_files import open_private, private_folder, write_all, write_private
 
 BOOKS = ".export"
@@ -56,6 +57,12 @@ class Todo:
     id: str
     mark: str = ""
     gone: bool = False
+
+    def __post_init__(self) -> None:
+        if set("\t\n\r") & set(self.id + self.mark):
+            raise ZohoError(
+                f"Zoho lists the record {self.id!r} with a line break in its id or time."
+            )
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,8 @@ def revoke(refresh_token: str, hosts: Hosts) -> bool:
             )
         except requests.RequestException:
             raise _unreachable(hosts) from None
+    if answer.status_code >= 500:
+        raise _unreachable(hosts)
     return answer.ok
 
 

@@ -25,7 +25,7 @@ class Fault:
     kinds: `expired`, `error` (with `status`), `busy` (429 without Retry-After), `spent` (429 with
     Retry-After `seconds`), `drop` (the connection closes), `cut` (half a body), `slow`
     (`seconds`), `reply` (the ticket being read gets another message), `delete` (it disappears),
-    `not_json`.
+    `not_json`, `strange` (JSON of another shape), `shift` (the first of a list goes).
     """
 
     kind: str
@@ -75,6 +75,7 @@ class Portal:
         self.tells_modified_in_lists = True
         self.weights = True
         self.behind = 0.0
+        self.organisations = {ORG_ID: "Acme"}
         self._numbers = iter(range(1, 10**9))
 
     def now(self) -> datetime:
@@ -113,6 +114,19 @@ class Portal:
             else:
                 records = self.tickets if kind == "tickets" else self.articles
             records.pop(record_id, None)
+
+    def shift(self, kind: str) -> None:
+        """The first record of a list goes while the list is read."""
+        if kind == "archived":
+            found = [name for name, one in self.tickets.items() if one.archived]
+            self.delete("tickets", found[0])
+        elif kind == "tickets":
+            live = [one for one in self.tickets.values() if not one.archived]
+            self.delete(kind, min(live, key=lambda one: str(one.record["createdTime"])).id)
+        elif kind == "articles":
+            self.delete(kind, next(iter(self.articles)))
+        else:
+            self.delete(kind, min(self.cases if kind == "Cases" else self.solutions, key=int))
 
     def touch(self, kind: str, record_id: str) -> None:
         """A record changes now."""

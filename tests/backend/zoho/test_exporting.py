@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from backend.zoho.calls import Api
+from backend.zoho.desk_tickets import Tickets
 from backend.zoho.running import Outcome
 from tests.backend.zoho.conftest import (
     ARCHIVED,
@@ -62,14 +64,12 @@ def test_what_changed_replaces_the_earlier_line(zoho: LocalZoho, export: Export,
     assert tickets[FIRST]["threads"][0]["plainText"] == "Ще одне питання"
 
 
-def test_a_ticket_that_changes_while_it_is_read_is_read_again(
-    zoho: LocalZoho, export: Export, raw: Path
-) -> None:
+def test_a_ticket_that_changes_while_it_is_read_is_read_again(zoho: LocalZoho, desk: Api) -> None:
     zoho.fault("reply", rf"/tickets/{FIRST}$")
 
-    export("desk")
+    kept = Tickets(desk).read(FIRST)
 
-    kept = rows(raw, "desk/tickets.jsonl")[FIRST]
+    assert kept is not None
     listed = [item["id"] for item in kept["conversations"] if item["type"] == "thread"]
     assert len(listed) == int(kept["record"]["threadCount"]) == len(kept["threads"])
 

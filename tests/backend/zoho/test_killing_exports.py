@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.zoho.commands import connect, digests, killed, run
 from tests.zoho.local import local_zoho
 
-KILLS = 6
+KILLS = 8
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_an_export_killed_at_random_gives_the_same_bytes(tmp_path: Path, seed: int) -> None:
+def test_an_export_killed_at_random_gives_the_same_bytes(tmp_path: Path) -> None:
     peaceful, disturbed = tmp_path / "peaceful", tmp_path / "disturbed"
     with local_zoho(tickets=300, cases=60) as zoho:
         for state_dir in (peaceful, disturbed):
@@ -24,7 +21,7 @@ def test_an_export_killed_at_random_gives_the_same_bytes(tmp_path: Path, seed: i
         zoho.fault("slow", "/tickets/|/Cases/", times=-1, seconds=0.004)
 
         sizes = list(
-            killed(disturbed, "export", "--desk", "--crm", times=KILLS, seconds=2.0, seed=seed)
+            killed(disturbed, "export", "--desk", "--crm", times=KILLS, seconds=2.0, seed=1)
         )
         again = len(zoho.seen()["paths"]) - calls
 

@@ -47,6 +47,7 @@ import sys
 from pathlib import Path
 from backend.zoho.connection import ConnectionFile, Tokens
 tokens = Tokens(ConnectionFile(Path(sys.argv[1])))
+print("ready", flush=True)
 sys.stdin.readline()
 tokens.access()
 """
@@ -56,12 +57,16 @@ def test_processes_and_threads_that_need_a_token_at_once_make_one_refresh(
     zoho: LocalZoho, file: ConnectionFile
 ) -> None:
     aged(file, seconds_left=0)
-    zoho.fault("slow", "/oauth/v2/token", seconds=0.2)
+    zoho.fault("slow", "/oauth/v2/token", seconds=0.5, times=-1)
     tokens = Tokens(file)
     command = [sys.executable, "-c", PROCESS, str(file.folder)]
-    others = [subprocess.Popen(command, stdin=subprocess.PIPE, text=True) for _ in range(3)]
+    pipe = subprocess.PIPE
+    others = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(3)]
     threads = [threading.Thread(target=tokens.access) for _ in range(4)]
 
+    for other in others:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "ready\n"
     for other in others:
         assert other.stdin is not None
         other.stdin.write("\n")
@@ -72,6 +77,9 @@ def test_processes_and_threads_that_need_a_token_at_once_make_one_refresh(
         thread.join()
 
     assert [other.wait(30) for other in others] == [0, 0, 0]
+    for other in others:
+        assert other.stdout is not None
+        other.stdout.close()
     assert zoho.seen()["grants"]["refresh_token"] == 1
     assert tokens.access() == file.read().access_token
 

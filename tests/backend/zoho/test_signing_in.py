@@ -175,3 +175,24 @@ def test_all_rights_cover_reading() -> None:
 
     assert missing(granted, "desk") == []
     assert missing(granted[1:], "desk") == ["Desk.tickets.READ"]
+
+
+def test_a_newer_sign_in_ends_the_earlier_one(zoho: LocalZoho, file: ConnectionFile) -> None:
+    earlier = file.read().refresh_token
+
+    signed_in(zoho, file.folder)
+
+    assert [one for one in zoho.secrets() if "refresh" in one] == [file.read().refresh_token]
+    assert file.read().refresh_token != earlier
+
+
+def test_of_several_organisations_one_is_named(zoho: LocalZoho, file: ConnectionFile) -> None:
+    zoho.rules(organisations={"2389290": "Acme", "5": "Other"})
+
+    with pytest.raises(BadInput, match=r"Name one by --org: 2389290 \(Acme\), 5 \(Other\)"):
+        choose_organisation(file)
+    with pytest.raises(BadInput, match="cannot see the Desk organisation 7, only: 2389290"):
+        choose_organisation(file, "7")
+
+    assert choose_organisation(file, "5") == "Other"
+    assert file.read().org_id == "5"

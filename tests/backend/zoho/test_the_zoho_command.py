@@ -56,6 +56,35 @@ def test_no_option_takes_a_secret() -> None:
     assert not re.search(r"--(client-)?(secret|code|token)\b(?!-file)", told)
 
 
+def test_of_several_organisations_one_is_asked_for(zoho: LocalZoho, state_dir: Path) -> None:
+    zoho.rules(organisations={"5": "Other", "2389290": "Acme"})
+    arguments = ["connect", "--dc", "us", "--client-id", CLIENT_ID, *hosts(zoho)]
+    given = {"ZOHO_CLIENT_SECRET": CLIENT_SECRET, "ZOHO_CODE": zoho.grant(*DESK)}
+
+    done = run(state_dir, *arguments, said="2389290\n", **given)
+
+    assert "5  Other\n2389290  Acme\n" in done.stdout
+    assert "Desk organisation: Acme." in done.stdout
+
+
+def test_a_full_disk_is_one_sentence_and_loses_nothing(zoho: LocalZoho, connected: Path) -> None:
+    limited = ["bash", "-c", 'ulimit -f 600; exec "$@"', "bash"]
+
+    done = subprocess.run(
+        [*limited, *command(connected, "export", "--desk")],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.strip().startswith("The disk is full. What was read so far is kept")
+    assert run(connected, "export", "--desk").returncode == 0
+    for name in ("desk/articles.jsonl", "desk/tickets.jsonl"):
+        assert read_lines(raw(connected) / name) == WANTED[name]
+
+
 def test_a_wrong_secret_is_one_sentence(zoho: LocalZoho, state_dir: Path) -> None:
     arguments = ["connect", "--dc", "us", "--client-id", CLIENT_ID, *hosts(zoho)]
 

@@ -1,4 +1,4 @@
-"""Desk as a source of records: articles with translations, tickets with whole conversations."""
+"""Desk's tickets as a source of records: each with its whole conversation, archived ones too."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from backend.domain.errors import ZohoError, ZohoForbidden, ZohoNotFound
+from backend.zoho.answers import record_of, rows_of
 from backend.zoho.calls import Api
 from backend.zoho.credits import LIST_PAGE
 from backend.zoho.desk_lists import (
@@ -18,7 +19,6 @@ from backend.zoho.desk_lists import (
     Place,
     Shifted,
     pages,
-    rows_of,
     whole,
     windows,
 )
@@ -31,54 +31,6 @@ CLOCK_GRAIN = timedelta(seconds=2)
 """Zoho tells its time in whole seconds: what changed in this one is still looked for."""
 IDS_IN_A_SEARCH = 50
 READS_OF_A_BUSY_TICKET = 3
-
-
-class Articles:
-    """Published articles. Whatever is not published any more counts as deleted."""
-
-    stream = "desk/articles"
-
-    def __init__(self, api: Api) -> None:
-        self._api = api
-
-    def pages(self, span: Span, known: Mapping[str, Kept], after: Any) -> Iterator[Page]:
-        """One page with all: the list is short, and only a whole one shows what has gone."""
-        if after is not None:
-            return
-        asked = {"status": "Published", "sortBy": "modifiedTime"}
-        rows = whole(self._api, "articles", asked, limit=50, first=1)
-        items = tuple((str(row["id"]), _article_mark(row)) for row in rows)
-        listed = {name for name, _ in items}
-        lost = tuple((name, "") for name in sorted(known) if name not in listed)
-        yield Page(True, items + lost)  # reading a lost one tells whether it has really gone
-
-    def read(self, record_id: str) -> Json | None:
-        """The article and its published translations."""
-        try:
-            record = self._api.get(f"articles/{record_id}").body
-        except ZohoNotFound:
-            return None
-        if record is None or record.get("status") != "Published":
-            return None
-        found = []
-        for one in record.get("availableLocaleTranslations") or []:
-            if one["locale"] != record.get("locale") and one.get("status") in (None, "Published"):
-                found += self._translation(record_id, str(one["locale"]))
-        return {"record": record, "translations": found}
-
-    def _translation(self, record_id: str, locale: str) -> list[Json]:
-        try:
-            return [self._api.get(f"articles/{record_id}/translations/{locale}").body]
-        except ZohoNotFound:
-            return []
-
-
-def _article_mark(row: Json) -> str:
-    versions = [
-        f"{one.get('locale')}={one.get('translationId')}={one.get('status')}"
-        for one in row.get("availableLocaleTranslations") or []
-    ]
-    return "|".join(map(str, (row.get("modifiedTime"), row.get("latestVersion"), *versions)))
 
 
 class Tickets:
@@ -180,7 +132,7 @@ class Tickets:
             for _ in range(READS_OF_A_BUSY_TICKET):
                 found, began = self._conversation(record_id)
                 asked = {"include": "contacts,assignee"}
-                record = self._api.get(f"tickets/{record_id}", asked).body
+                record = record_of(self._api.get(f"tickets/{record_id}", asked).body)
                 if _modified(record) < began:
                     break
         except ZohoNotFound:
@@ -204,8 +156,10 @@ class Tickets:
     def _thread(self, ticket_id: str, thread_id: str) -> list[Json]:
         path = f"tickets/{ticket_id}/threads/{thread_id}"
         try:
-            thread: Json = self._api.get(path, {"include": "plainText"}).body
+            thread = record_of(self._api.get(path, {"include": "plainText"}).body)
         except ZohoNotFound:
+            thread = None
+        if thread is None:
             with self._lock:
                 self.skipped_threads += 1
             return []
