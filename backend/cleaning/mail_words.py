@@ -48,7 +48,8 @@ _FIELDS = (
 )
 _CLOSINGS = (
     r"(?:with )?(?:best|kind|kindest|warm|warmest) (?:regards|wishes)",
-    r"regards|cheers|sincerely|yours (?:sincerely|truly|faithfully)|sincerely yours|all the best",
+    r"regards|greetings|cheers|sincerely|yours (?:sincerely|truly|faithfully)|sincerely yours",
+    r"all the best",
     r"(?:many )?thanks(?: (?:again|in advance|so much|and (?:best |kind )?regards))?",
     r"thank you(?: (?:again|in advance|so much|very much|for your (?:help|time|support)))?",
     r"best|br|rgds|thx",

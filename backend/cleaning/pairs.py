@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backend.cleaning.conversation import Conversation, Message
-from backend.cleaning.turns import has_words, is_pleasantry, is_question_back, is_satisfied
+from backend.cleaning.turns import (
+    has_words,
+    is_pleasantry,
+    is_question_back,
+    is_satisfied,
+    points_elsewhere,
+)
 
 NO_QUESTION = "without a question"
 UNANSWERED = "unanswered"
@@ -14,6 +20,7 @@ ONLY_AUTOMATIC = "answered by a machine only"
 ONLY_ASKED_BACK = "only asked back"
 UNSETTLED = "open, and the customer wrote last"
 PLEASANTRIES = "answered with thanks only"
+ELSEWHERE = "answered in another ticket"
 
 
 @dataclass(frozen=True)
@@ -59,9 +66,10 @@ def _answers(messages: Sequence[Message]) -> tuple[int, int] | str:
     if not written:
         return UNANSWERED
     answers = [place for place in written if not is_question_back(messages[place].text)]
-    useful = [place for place in answers if not is_pleasantry(messages[place].text)]
+    here = [place for place in answers if not points_elsewhere(messages[place].text)]
+    useful = [place for place in here if not is_pleasantry(messages[place].text)]
     if not useful:
-        return PLEASANTRIES if answers else ONLY_ASKED_BACK
+        return PLEASANTRIES if here else ELSEWHERE if answers else ONLY_ASKED_BACK
     content = (
         place
         for place in range(useful[0] + 1, len(messages))
@@ -76,7 +84,7 @@ def _burst(messages: Sequence[Message], last: int) -> list[Message]:
     first = last
     while first and messages[first - 1].who == "agent":
         before = messages[first - 1].text
-        if is_question_back(before) or is_pleasantry(before):
+        if is_question_back(before) or is_pleasantry(before) or points_elsewhere(before):
             break
         first -= 1
     return list(messages[first : last + 1])

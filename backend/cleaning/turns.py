@@ -52,7 +52,25 @@ _NICE = re.compile(
     r"|thank(?:s| you) for (?:confirming|letting|the (?:update|feedback)))\b",
     re.IGNORECASE,
 )
-_SHORT, _PLEASANT = 500, 220
+_WANTS = re.compile(
+    r"^(?:please|kindly|bitte|будь ласка,?|пожалуйста,?)?\s*(?:could you |can you |would you )?"
+    r"(?:please )?(?:post|send|provide|share|paste|attach|upload|give|tell|let us know|надішліть"
+    r"|надайте|пришліть|пришлите|вышлите|предоставьте|senden sie|schicken sie|teilen sie)\b"
+    r".{0,60}\b(?:information|info|details?|logs?|screen ?shots?|version|number|copy|us|me|mit|uns"
+    r"|інформацію|деталі|знімок|скріншот|версію|номер|информацию|детали|снимок|скриншот|версию)\b",
+    re.IGNORECASE,
+)
+_ELSEWHERE = re.compile(
+    r"\bdup(?:licate[ds]?|\.)? (?:of|here|ticket|topic|question|thread)\b|\bis a duplicate\b"
+    r"|\bas a duplicate\b|\b(?:this|closing) duplicate\b|\bredundant (?:topic|ticket|thread)\b"
+    r"|\bcontinue\b.{0,40}\b(?:original|other|your|existing|first) (?:topic|ticket|thread|question)"
+    r"|\bmerged? (?:this |it |the )?(?:ticket |request )?(?:with|into)\b"
+    r"|\balready answered (?:in|under)\b"
+    r"|\bduplikat\b|\b(?:doppelte|zusammengeführt)\w*|дублікат|дубликат"
+    r"|об'єднан\w+ з|объединен\w+ с",
+    re.IGNORECASE,
+)
+_SHORT, _PLEASANT, _POINTER = 500, 220, 450
 
 
 def is_question_back(text: str) -> bool:
@@ -62,7 +80,12 @@ def is_question_back(text: str) -> bool:
         return False
     sentences = [one.strip() for one in _SENTENCE.findall(plain) if has_words(one)]
     asking = sum(1 for one in sentences if _ASKS.search(one))
-    return bool(sentences) and asking * 2 >= len(sentences)
+    return bool(sentences) and (asking * 2 >= len(sentences) or bool(_WANTS.match(sentences[0])))
+
+
+def points_elsewhere(text: str) -> bool:
+    """Whether an agent only says that another ticket has the same question."""
+    return len(text) <= _POINTER and bool(_ELSEWHERE.search(text))
 
 
 def is_satisfied(text: str) -> bool:
