@@ -99,7 +99,7 @@ def write_shelf(asked: Iterable[tuple[Passage, str]], folder: Path) -> None:
 @cache
 def open_shelf(folder: Path) -> Shelf:
     """The shelf in a folder; its arrays are mapped, not read, so processes share their memory."""
-    arrays = {
+    arrays: dict[str, Any] = {
         one.name: np.asarray(np.load(folder / f"{one.name}.npy", mmap_mode="r"))
         for one in fields(Shelf)
         if one.name not in ("folder", "texts")

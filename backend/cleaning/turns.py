@@ -52,6 +52,11 @@ _NICE = re.compile(
     r"|thank(?:s| you) for (?:confirming|letting|the (?:update|feedback)))\b",
     re.IGNORECASE,
 )
+_COURTESY = re.compile(
+    r"\W*(?:thank|sorry|i am sorry|danke|vielen dank|entschuldig|дяку|перепрош|вибач|спасибо"
+    r"|благодар|извин|merci|gracias|grazie)",
+    re.IGNORECASE,
+)
 _WANTS = re.compile(
     r"^(?:please|kindly|bitte|будь ласка,?|пожалуйста,?)?\s*(?:could you |can you |would you )?"
     r"(?:please )?(?:post|send|provide|share|paste|attach|upload|give|tell|let us know|надішліть"
@@ -79,8 +84,9 @@ def is_question_back(text: str) -> bool:
     if len(plain) > _SHORT or _CONTENT.search(plain):
         return False
     sentences = [one.strip() for one in _SENTENCE.findall(plain) if has_words(one)]
-    asking = sum(1 for one in sentences if _ASKS.search(one))
-    return bool(sentences) and (asking * 2 >= len(sentences) or bool(_WANTS.match(sentences[0])))
+    telling = [one for one in sentences if _ASKS.search(one) or not _COURTESY.match(one)]
+    asking = sum(1 for one in telling if _ASKS.search(one))
+    return bool(telling) and (asking * 2 > len(telling) or bool(_WANTS.match(sentences[0])))
 
 
 def points_elsewhere(text: str) -> bool:
