@@ -12,6 +12,7 @@ from backend.cleaning.conversation import Conversation
 from backend.cleaning.language import language_of
 from backend.cleaning.pairs import pair_of
 from backend.cleaning.raw_folder import ARTICLES, line_at, parsed
+from backend.cleaning.turns import is_greeting
 from backend.domain.article import Article, SolvedTicket
 from backend.privacy import Known, Placeholders, placeholders_in
 
@@ -19,9 +20,10 @@ VERSION = 1
 """To be raised when the same raw line gives another ticket, so that it is read anew."""
 
 _GREETED = re.compile(
-    r"\A(?P<hail>[^\W\d_][^\n\[\]]{0,40}?)[ ,]{1,2}(?P<who>\[NAME_\d+\](?: \[NAME_\d+\])?)"
-    r"(?=\s*[,!.:\n]|\s*\Z)"
+    r"\A(?P<hail>[^\W\d_][^\n\[\]]{0,40}?)[ ,]{1,2}(?P<who>\[(?:USER)?NAME_\d+\](?: \[NAME_\d+\])?)"
+    r"(?P<end>\s*[,!.:\n]\s*|\s*\Z)"
 )
+_NOTHING_ALONE = re.compile(r"dear|lieber?|sehr geehrte|шановн|уважаем|estimad|cher", re.IGNORECASE)
 
 
 def refined(conversation: Conversation) -> SolvedTicket | str:
@@ -53,11 +55,19 @@ def redacted(ticket: SolvedTicket, known: Known | None = None) -> SolvedTicket:
     question = placeholders.redact(ticket.question)
     answer = placeholders.redact(ticket.answer)
     told = set(placeholders_in(f"{subject} {question}"))
-    greeted = _GREETED.match(answer)
-    if greeted and not set(placeholders_in(greeted["who"])) & told:
-        answer = greeted["hail"].rstrip(" ,") + answer[greeted.end() :]
+    answer = _without_unknown_name(answer, told)
     topic = placeholders.redact(ticket.topic) if ticket.topic else ""
     return replace(ticket, subject=subject, question=question, answer=answer, topic=topic)
+
+
+def _without_unknown_name(answer: str, told: set[str]) -> str:
+    greeted = _GREETED.match(answer)
+    if not greeted or not is_greeting(answer) or set(placeholders_in(greeted["who"])) & told:
+        return answer
+    rest = answer[greeted.end() :]
+    if _NOTHING_ALONE.match(greeted["hail"]):
+        return rest or answer
+    return greeted["hail"].rstrip(" ,") + greeted["end"] + rest
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,11 @@ def is_question_back(text: str) -> bool:
     return bool(telling) and (asking * 2 > len(telling) or bool(_WANTS.match(sentences[0])))
 
 
+def is_greeting(text: str) -> bool:
+    """Whether a text begins as one greets."""
+    return bool(_GREETING.match(text))
+
+
 def points_elsewhere(text: str) -> bool:
     """Whether an agent only says that another ticket has the same question."""
     return len(text) <= _POINTER and bool(_ELSEWHERE.search(text))

@@ -52,22 +52,29 @@ def main() -> None:
     """Measures the sizes and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", default="1000,10000,100000", help="tickets, separated by commas")
+    parser.add_argument("--exports", type=Path, help="folder to keep the synthetic exports in")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     given = parser.parse_args()
-    found = [_measured(int(size)) for size in given.sizes.split(",")]
+    with tempfile.TemporaryDirectory() as scratch:
+        kept = given.exports or Path(scratch)
+        exports = [(int(size), kept / size) for size in given.sizes.split(",")]
+        for size, export in exports:
+            if not export.is_dir():
+                write_export(export, size)
+        found = [_measured(size, export) for size, export in exports]
     _print(found)
     if given.json:
         rows = [vars(one) for one in found]
         given.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 
 
-def _measured(tickets: int) -> Measured:
+def _measured(tickets: int, export: Path) -> Measured:
+    size = (export / "desk" / "tickets.jsonl").stat().st_size / 1e6
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        size = write_export(folder / "raw", tickets) / 1e6
         program = folder / "program.py"
         program.write_text(_PROGRAM, encoding="utf-8")
-        command = [sys.executable, str(program), str(folder / "raw"), str(folder / "out")]
+        command = [sys.executable, str(program), str(export), str(folder / "out")]
         with subprocess.Popen(
             command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True
         ) as process:

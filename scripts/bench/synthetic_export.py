@@ -61,32 +61,32 @@ _STYLE = "<style>p{margin:0;font-family:Calibri,sans-serif}</style>"
 _SEED = 20261122
 
 
-def write_export(folder: Path, count: int) -> int:
-    """Writes `desk/tickets.jsonl` with so many tickets; its size in bytes."""
+def write_export(folder: Path, count: int) -> None:
+    """Writes `desk/tickets.jsonl` with so many tickets."""
     path = folder / "desk" / "tickets.jsonl"
     path.parent.mkdir(parents=True)
     with path.open("w", encoding="utf-8") as file:
         for line in tickets(count):
             file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
-    return path.stat().st_size
 
 
 def tickets(count: int) -> Iterator[Line]:
     """So many tickets, the same for the same number."""
     for number in range(count):
-        draw = random.Random(_SEED + number)
-        copied = number and draw.random() < _COPIED
-        source = random.Random(_SEED + draw.randrange(number)) if copied else draw
-        yield _ticket(number, source, draw, changed=bool(copied))
+        draw = random.Random(f"{_SEED} ticket {number}")
+        copied = number > 0 and draw.random() < _COPIED
+        original = draw.randrange(number) if copied else number
+        yield _ticket(number, original, draw)
 
 
-def _ticket(number: int, source: random.Random, draw: random.Random, *, changed: bool) -> Line:
-    if changed:
-        source.random()
-    language = source.choices(("en", "uk", "ru", "de"), (5, 2, 2, 1))[0]
+def _ticket(number: int, original: int, draw: random.Random) -> Line:
+    source = random.Random(f"{_SEED} text {original}")
+    language = source.choices(tuple(_OPENINGS), (5, 1, 2, 2))[0]
     name = draw.choice(_NAMES[language])
     mail = f"customer{draw.randrange(20_000)}@mail.example"
-    asked = _asked(language, source, draw, name, changed=changed)
+    asked = _asked(language, source, draw, name)
+    if original != number:
+        asked = f"{asked.rpartition(chr(10))[0]}\n{_sentence(language, draw)}"
     day = 1 + number * 700 // 100_000
     said = [("in", _page(asked, language, name, ""))]
     if draw.random() >= _UNANSWERED:
@@ -94,20 +94,16 @@ def _ticket(number: int, source: random.Random, draw: random.Random, *, changed:
             name.split()[0], *(_words(language, draw, n) for n in (3, 3, 9)), draw.randrange(400)
         )
         said.append(("out", _page(answer, language, "Jade Tan", asked, mail)))
-        said.append(("in", _page(_THANKS[language], language, name, answer, "jade@acme.example")))
+        thanks = _page(_THANKS[language], language, name, answer, "jade@acme.example")
+        said.append(("in", thanks))
     return _line(number, day, said, (name, mail), spam=draw.random() < _SPAM)
 
 
-def _asked(
-    language: str, source: random.Random, draw: random.Random, name: str, *, changed: bool
-) -> str:
+def _asked(language: str, source: random.Random, draw: random.Random, name: str) -> str:
     phone = f"+38067{draw.randrange(10**7):07}"
     parts = [_words(language, source, n) for n in (6, 4, 5)]
     text = _OPENINGS[language].format(*parts, name, phone)
-    sentences = [text, *(_sentence(language, source) for _ in range(source.randint(1, 7)))]
-    if changed:
-        sentences[-1] = _sentence(language, draw)
-    return "\n\n".join(sentences)
+    return "\n\n".join([text, *(_sentence(language, source) for _ in range(source.randint(2, 8)))])
 
 
 def _sentence(language: str, draw: random.Random) -> str:
