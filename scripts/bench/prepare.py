@@ -1,8 +1,9 @@
 """Time and memory of `prepare` on raw exports of several sizes: cleaned, redacted, split.
 
 Each size is prepared by a fresh process with the usual number of workers. Memory is the highest sum
-of PSS of that process and its workers, sampled ten times a second; pages they share count once.
-Beside the file, the exponent says how time grows: 1 is linear.
+of PSS of that process and its workers, sampled ten times a second; pages they share count once. The
+exponent says how the processors' time grows with the tickets: 1 is linear. On a machine that does
+other things too, that time tells more than the minutes on the clock.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from scripts.bench.synthetic_export import write_export
 
 ROOT = Path(__file__).resolve().parents[2]
 _PROGRAM = """
-import sys, time
+import os, sys, time
 from pathlib import Path
 from trainer.prepare import Sources, prepare
 if __name__ == "__main__":
@@ -32,7 +33,7 @@ if __name__ == "__main__":
         sources=Sources(zoho=Path(sys.argv[1])), out=Path(sys.argv[2]),
         progress=lambda stage, done, of: stages.update({stage: time.monotonic() - start}),
     )
-    print("STAGES", stages["cleaning"], time.monotonic() - start)
+    print("STAGES", stages["cleaning"], time.monotonic() - start, sum(os.times()[:4]))
 """
 
 
@@ -44,6 +45,7 @@ class Measured:
     megabytes: float
     cleaning: float
     seconds: float
+    processor: float
     peak: float
     card: dict[str, Any]
 
@@ -82,11 +84,11 @@ def _measured(tickets: int, export: Path) -> Measured:
             output = process.stdout.read() if process.stdout else ""
         if process.returncode:
             sys.exit(f"prepare of {tickets} tickets failed with status {process.returncode}.")
-        _, cleaning, seconds = output.split()[-3:]
+        cleaning, seconds, processor = map(float, output.split()[-3:])
         card = json.loads((folder / "out" / "data_card.json").read_text(encoding="utf-8"))
     kept = ("examples", "splits", "dropped", "near_duplicates", "languages")
     facts = {name: card[name] for name in kept}
-    return Measured(tickets, size, float(cleaning), float(seconds), peak, facts)
+    return Measured(tickets, size, cleaning, seconds, processor, peak, facts)
 
 
 def _peak(process: subprocess.Popen[str]) -> float:
@@ -116,22 +118,27 @@ def _pss(pid: int) -> float:
 
 
 def _print(found: Sequence[Measured]) -> None:
-    print(
-        f"{'tickets':>8}{'MB':>7}{'minutes':>9}{'cleaning':>10}{'a second':>10}{'peak MB':>9}",
-        end="",
-    )
-    print(f"{'exponent':>10}{'examples':>10}{'near dup.':>11}")
+    head = ("tickets", "MB", "minutes", "cleaning", "CPU min", "ms each", "peak MB", "exponent")
+    print("".join(f"{name:>10}" for name in (*head, "examples", "near dup.")))
     before: Measured | None = None
     for one in found:
         growth = "-"
         if before:
-            ratio = one.seconds / before.seconds
+            ratio = one.processor / before.processor
             growth = f"{math.log(ratio) / math.log(one.tickets / before.tickets):.2f}"
-        print(
-            f"{one.tickets:8}{one.megabytes:7.0f}{one.seconds / 60:9.2f}{one.cleaning / 60:10.2f}"
-            f"{one.tickets / one.seconds:10.0f}{one.peak:9.0f}{growth:>10}"
-            f"{one.card['examples']:10}{one.card['near_duplicates']['beyond_the_first']:11}"
+        cells = (
+            f"{one.tickets}",
+            f"{one.megabytes:.0f}",
+            f"{one.seconds / 60:.2f}",
+            f"{one.cleaning / 60:.2f}",
+            f"{one.processor / 60:.2f}",
+            f"{1000 * one.processor / one.tickets:.1f}",
+            f"{one.peak:.0f}",
+            growth,
+            f"{one.card['examples']}",
+            f"{one.card['near_duplicates']['beyond_the_first']}",
         )
+        print("".join(f"{cell:>10}" for cell in cells))
         before = one
     print(json.dumps(found[-1].card, indent=2))
 
