@@ -89,6 +89,17 @@ class LogSettings(Group):
     to: Literal["file", "stderr"] = Field("file", description="state_dir/log, or standard error")
 
 
+class PrivacySettings(Group):
+    """What is hidden from models. What is exported or logged is always redacted."""
+
+    redact: Literal["all", "outside"] = Field(
+        "all", description="prompts redacted: all, or only those that leave this machine (outside)"
+    )
+    recogniser: str = Field(
+        "", description="a further recogniser of personal data, as module:function"
+    )
+
+
 class ZohoSettings(Group):
     """What an export from Zoho may cost, and how long its raw records stay."""
 

@@ -26,6 +26,7 @@ from backend.domain.errors import BadSettings
 from backend.loopback import LOOPBACK
 from backend.setting_groups import (
     LogSettings,
+    PrivacySettings,
     RunnerSettings,
     SearchSettings,
     SuggestSettings,
@@ -61,6 +62,7 @@ class Settings(BaseSettings):
     runner: RunnerSettings = RunnerSettings()
     search: SearchSettings = SearchSettings()
     log: LogSettings = LogSettings()
+    privacy: PrivacySettings = PrivacySettings()
     zoho: ZohoSettings = ZohoSettings()
 
     @classmethod
