@@ -2,6 +2,7 @@
 
 import { CandidateView } from './candidate_view.js'
 import { make, setText } from './dom.js'
+import { gapsOf, piecesOf } from './gaps.js'
 import { messageFor, plain, progressOf } from './message.js'
 import { kindOf } from './problem.js'
 import { isRevealed, unrated } from './rating.js'
@@ -168,7 +169,8 @@ export class View {
       if (this.#announced.get(candidate.id) === candidate.state) continue
       this.#announced.set(candidate.id, candidate.state)
       const { label } = candidate
-      if (candidate.state === 'done') this.announce(this.#words.say('announce.ready', { label }))
+      const n = gapsOf(piecesOf(candidate.text, candidate.placeholders ?? [])).length
+      if (candidate.state === 'done') this.announce(this.#words.say(n ? 'announce.gaps' : 'announce.ready', { label, n }))
       if (candidate.state === 'failed') {
         const title = this.#words.say(`problem.${kindOf(candidate.problem?.type ?? '')}.title`)
         this.announce(this.#words.say('announce.failed', { label, title }))
