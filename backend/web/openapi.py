@@ -34,7 +34,7 @@ _QUERY = {
     "suggestions.delete_suggestion": ("rater",),
     "suggestions.post_rating": ("rater",),
     "suggestions.post_outcome": ("rater",),
-    "reports.get_rubric": ("name",),
+    "reports.get_rubric": ("name", "language"),
     "reports.get_report": ("rubric", "version", "models", "format"),
 }
 _PROBLEM = {

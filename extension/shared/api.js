@@ -19,6 +19,8 @@ export class Api {
 
   /** Who rates and uses replies; sent with each call, so that blindness is kept for each rater. */
   rater = ''
+  /** Of the panel; what the server says in words comes in it. */
+  language = 'en'
 
   /**
    * @param {object} options
@@ -117,7 +119,7 @@ export class Api {
    * @returns {Promise<Rubric>}
    */
   rubric(name) {
-    return this.#json('GET', `/rubric?name=${encodeURIComponent(name)}`)
+    return this.#json('GET', `/rubric?name=${encodeURIComponent(name)}&language=${encodeURIComponent(this.language)}`)
   }
 
   /**

@@ -31,6 +31,7 @@ import { loadWords } from './words.js'
 export async function mountPanel(root, { host, api, language = navigator.language, strings, ...ways }) {
   const [words, user] = await Promise.all([loadWords(language, strings), host.currentUser()])
   api.rater = user.id
+  api.language = words.language
   const panel = new Panel(root, { host, api, words, ...ways })
   await panel.open()
   return panel

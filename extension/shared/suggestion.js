@@ -27,6 +27,22 @@ export function withChange(suggestion, change) {
 }
 
 /**
+ * The newer suggestion, in which no text that grows is shorter than it was: while texts are shown at
+ * one pace, the pace may become less.
+ *
+ * @param {Suggestion} before
+ * @param {Suggestion} after
+ * @returns {Suggestion}
+ */
+export function withoutLoss(before, after) {
+  const candidates = after.candidates.map((candidate) => {
+    const text = before.candidates.find(({ id }) => id === candidate.id)?.text ?? ''
+    return candidate.state === 'writing' && text.startsWith(candidate.text) ? { ...candidate, text } : candidate
+  })
+  return { ...after, candidates }
+}
+
+/**
  * The state of a suggestion, by the server's rule (backend.domain.suggestion.suggestion_state).
  *
  * @param {Candidate[]} candidates

@@ -25,6 +25,7 @@ class Wishes:
     backend: str
     calls: str = "proxy"
     connection: str = ""
+    reading: str = ""
     auto_start: bool = False
     link_hosts: tuple[str, ...] = ()
     language: str = ""
@@ -83,6 +84,7 @@ def settings(wishes: Wishes) -> dict[str, Any]:
         "backend": wishes.backend,
         "calls": wishes.calls,
         "connection": wishes.connection,
+        "reading": wishes.reading,
         "autostart": wishes.auto_start,
         "linkhosts": list(wishes.link_hosts),
         "language": wishes.language,
