@@ -173,7 +173,7 @@ export class CandidateView {
     this.rate.hidden = state !== 'done' || candidate.rated
     this.#showProblem(candidate)
     this.#warn(usable ? unknownLinks(text, this.#hosts()) : [])
-    this.sources.show(state === 'failed' ? [] : candidate.sources)
+    this.sources.show(revealed && state !== 'failed' ? candidate.sources : [])
     this.#showAuthor(candidate, revealed)
     if (candidate.rated) this.#closeRating()
   }

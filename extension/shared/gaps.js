@@ -54,8 +54,8 @@ export function gapsOf(pieces) {
   pieces.forEach(({ words, key }, index) => {
     if (!key || found.has(key)) return
     const label = words.replace(/^\[|(_\d+)?\]$/g, '')
-    const before = (pieces[index - 1]?.words ?? '').split('\n').at(-1)?.slice(-AROUND) ?? ''
-    const after = (pieces[index + 1]?.words ?? '').split('\n')[0]?.slice(0, AROUND) ?? ''
+    const before = inOneLine(pieces[index - 1]?.words ?? '').slice(-AROUND)
+    const after = inOneLine(pieces[index + 1]?.words ?? '').slice(0, AROUND)
     found.set(key, { key, placeholder: words, label, before, after })
   })
   const all = [...found.values()]
@@ -85,3 +85,6 @@ export function filledIn(pieces, fillings) {
 export function openGaps(gaps, fillings) {
   return gaps.filter(({ key }) => !fillings.get(key)?.trim())
 }
+
+/** @param {string} text */
+const inOneLine = (text) => text.replace(/\s+/g, ' ')

@@ -108,12 +108,18 @@ export class GapsView {
       this.#changed()
     }
     const id = `sa-gap-${this.#id}-${index}`
-    const value = this.#fillings.get(gap.key) ?? ''
-    const around = make('span', { class: 'sa-around', id, dir: 'auto' }, `…${gap.before}${gap.placeholder}${gap.after}…`)
+    const around = gap.of > 1 ? [make('span', { class: 'sa-around', id, dir: 'auto' }, `…${gap.before}${gap.placeholder}${gap.after}…`)] : []
     const box = make('input', {
-      type: 'text', value, maxlength: LONGEST, dir: 'auto', autocomplete: 'off', 'data-gap': gap.key, 'aria-describedby': id, input,
+      type: 'text',
+      value: this.#fillings.get(gap.key) ?? '',
+      maxlength: LONGEST,
+      dir: 'auto',
+      autocomplete: 'off',
+      'data-gap': gap.key,
+      'aria-describedby': around.length > 0 && id,
+      input,
     })
-    return make('label', { class: 'sa-field' }, this.#name(gap), box, around)
+    return make('label', { class: 'sa-field' }, this.#name(gap), box, ...around)
   }
 
   #name(/** @type {Gap} */ { label, placeholder, place, of }) {

@@ -1,6 +1,6 @@
 /** Pure steps from one Suggestion value to the next. */
 
-/** @import { Candidate, CandidateChange, Progress, Suggestion } from './contract.js' */
+/** @import { Candidate, CandidateChange, Progress, Source, Suggestion } from './contract.js' */
 
 /** @type {ReadonlySet<Progress>} */
 const FINISHED = new Set(['done', 'failed', 'cancelled'])
@@ -24,6 +24,16 @@ export function withChange(suggestion, change) {
   const candidates = [...suggestion.candidates]
   candidates[at] = { ...candidate, ...rest, text: candidate.text.slice(0, offset) + append }
   return { ...suggestion, candidates, state: stateOf(candidates) }
+}
+
+/**
+ * What any of the candidates was given to read, each once.
+ *
+ * @param {Suggestion} suggestion
+ * @returns {Source[]}
+ */
+export function sourcesOf({ candidates }) {
+  return [...new Map(candidates.flatMap(({ sources }) => sources.map((source) => [source.key, source]))).values()]
 }
 
 /**

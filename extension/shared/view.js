@@ -6,7 +6,9 @@ import { gapsOf, piecesOf } from './gaps.js'
 import { messageFor, plain, progressOf } from './message.js'
 import { kindOf } from './problem.js'
 import { isRevealed, unrated } from './rating.js'
+import { SourcesView } from './sources_view.js'
 import { isBusy } from './state.js'
+import { sourcesOf } from './suggestion.js'
 
 /** @import { CandidateActions } from './candidate_view.js' */
 /** @import { Suggestion } from './contract.js' */
@@ -68,6 +70,8 @@ export class View {
     const steering = make('label', { class: 'sa-field' }, words.say('steer.label'), this.steering)
     const buttons = make('div', { class: 'sa-actions' }, this.main, this.stop)
     this.form = make('form', { class: 'sa-ask', submit }, steering, buttons)
+    this.sources = new SourcesView(words, 'sources.found')
+    this.found = make('div', { class: 'sa-found', hidden: true }, make('p', {}, words.say('sources.found')), this.sources.element)
     root.replaceChildren(this.#frame())
     root.lang = words.language
     root.dir = words.direction
@@ -80,6 +84,7 @@ export class View {
       make('h2', { id: 'sa-title' }, this.#words.say('panel.title')),
       this.form,
       this.progress,
+      this.found,
       this.body,
       this.live,
     )
@@ -104,10 +109,12 @@ export class View {
     const state = this.#session?.store.state
     if (!state) {
       this.progress.hidden = true
+      this.found.hidden = true
       this.#message(plain('noticket', this.#words))
       return
     }
     this.#buttons(state)
+    this.#sources(state)
     if (state.kind === 'ready') {
       this.#candidates(state.suggestion)
     } else {
@@ -149,6 +156,13 @@ export class View {
     this.main.classList.toggle('sa-primary', state.kind !== 'ready' || state.writing)
     this.stop.hidden = !busy
     if (stopHadFocus && !busy) this.main.focus()
+  }
+
+  /** Who read what would tell who wrote what: until all is rated, sources stand above the replies. */
+  #sources(/** @type {PanelState} */ state) {
+    const sources = state.kind === 'ready' && !isRevealed(state.suggestion) ? sourcesOf(state.suggestion) : []
+    this.found.hidden = sources.length === 0
+    this.sources.show(sources)
   }
 
   #candidates(/** @type {Suggestion} */ suggestion) {

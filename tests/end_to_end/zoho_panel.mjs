@@ -22,7 +22,7 @@ const WIDE = { viewport: { width: 1180, height: 860 } }
 /**
  * Start all parts for a file of tests: with tiny models, or with chats whose replies a test writes.
  *
- * @param {'tiny' | 'chats'} models
+ * @param {'tiny' | 'chats' | 'mixed'} models  `mixed`: two chats and stored answers.
  * @param {Record<string, string>} [environment]
  */
 export function useZoho(models, environment = {}) {
@@ -36,6 +36,7 @@ export function useZoho(models, environment = {}) {
     parts.zoho = new Zoho(parts.packed)
     parts.browser = await startBrowser(await parts.zoho.start())
     if (models === 'tiny') await backend.startTiny()
+    else if (models === 'mixed') await backend.startMixed(['alder', 'cedar'], await chats.start())
     else await backend.startChats(NAMES, await chats.start())
     parts.zoho.backend = backend.address
   })
@@ -44,7 +45,7 @@ export function useZoho(models, environment = {}) {
     await parts.zoho?.stop()
     await parts.packed?.remove()
     await backend.stop()
-    if (models === 'chats') await chats.stop()
+    if (models !== 'tiny') await chats.stop()
   })
   beforeEach(() => {
     chats.reply = (model) => ({ text: GOOD[NAMES.indexOf(model)] ?? '' })

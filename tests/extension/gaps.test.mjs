@@ -11,7 +11,7 @@ test('a number means the same thing each time; without one, each is a gap of its
     gaps.map(({ key, label, place, of }) => [key, label, place, of]),
     [['[NAME]#1', 'NAME', 1, 2], ['[ORDER_ID_1]', 'ORDER_ID', 1, 1], ['[PHONE]#1', 'PHONE', 1, 1], ['[NAME]#2', 'NAME', 2, 2]],
   )
-  assert.deepEqual([gaps[0]?.before, gaps[0]?.after, gaps[3]?.before], ['Hello ', ',', ''])
+  assert.deepEqual([gaps[0]?.before, gaps[0]?.after, gaps[3]?.before], ['Hello ', ', your order ', '. '])
 })
 
 test('what is filled in stands in the text, once for each gap; blanks leave it open', () => {
