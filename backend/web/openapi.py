@@ -28,6 +28,7 @@ _STATUS = {
     "models.post_rollback": 202,
 }
 _QUERY = {
+    "suggestions.get_used": ("ticket", "rater"),
     "suggestions.get_suggestion": ("wait", "since", "rater"),
     "suggestions.get_events": ("rater",),
     "suggestions.post_suggestion": ("rater",),

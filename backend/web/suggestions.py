@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -12,11 +12,13 @@ from flask.typing import ResponseReturnValue
 from backend.domain.errors import BadInput
 from backend.domain.rating import overall
 from backend.services.suggesting import cancel_suggestion, suggest
-from backend.store.outcomes import add_outcome
+from backend.store.outcomes import add_outcome, open_uses
 from backend.store.ratings import add_rating, revealed
 from backend.store.suggestions import Suggestion, suggestion, suggestion_of
 from backend.web import auth, context, following, payloads
 from backend.web.views import seen_by, suggestion_json
+
+USED_WITHIN = timedelta(days=30)
 
 bp = Blueprint("suggestions", __name__, url_prefix="/api/v1")
 
@@ -29,6 +31,14 @@ def post_suggestion() -> ResponseReturnValue:
         auth.require_admin()
     found = suggest(asked, settings=context.settings().suggest, db=context.store())
     return _shown(found), 202, {"Location": f"/api/v1/suggestions/{found.id}"}
+
+
+@bp.get("/suggestions")
+def get_used() -> ResponseReturnValue:
+    """The replies that the caller used in `ticket` and that are not known as sent: ids only."""
+    since = (datetime.now(UTC) - USED_WITHIN).isoformat(timespec="milliseconds")
+    ticket = request.args.get("ticket", "")
+    return {"used": open_uses(ticket, context.rater(), since=since, db=context.store())}
 
 
 @bp.get("/suggestions/<suggestion_id>")

@@ -115,6 +115,16 @@ export class Api {
   }
 
   /**
+   * The replies that this rater used in a ticket and that are not known as sent.
+   *
+   * @param {string} ticketId
+   * @returns {Promise<{suggestion_id: string, candidate_id: string, moment: string}[]>}
+   */
+  async used(ticketId) {
+    return (await this.#json('GET', `/suggestions?ticket=${encodeURIComponent(ticketId)}`)).used
+  }
+
+  /**
    * @param {string} name
    * @returns {Promise<Rubric>}
    */

@@ -61,6 +61,7 @@ export class Outcomes {
   async look(ticketId) {
     const round = {}
     this.#rounds.set(ticketId, round)
+    await this.#uses.recall(ticketId).catch(() => {}) // then only what is known here is looked for
     for (const milliseconds of LOOKS) {
       if (this.#uses.of(ticketId, this.#api.rater).length === 0) return
       await this.#pause(milliseconds)
@@ -90,7 +91,7 @@ export class Outcomes {
     const { id } = candidate
     const use = uses.find(({ candidateId }) => candidateId === id)
     if (!use && !isSent) return
-    const isChanged = !holdsUnchanged(use?.mark ?? markOf(candidate.text), text)
+    const isChanged = !holdsUnchanged(use?.mark || markOf(candidate.text), text)
     if (isSent) {
       await this.#api.outcome(id, { kind: 'sent', final_text: text })
       this.#uses.settle(suggestionId)

@@ -37,6 +37,20 @@ export async function mountPanel(root, { host, api, language = navigator.languag
   return panel
 }
 
+/**
+ * What was used before this page was loaded, as the server knows it.
+ *
+ * @param {Api} api
+ * @param {string} ticketId
+ */
+async function usedBefore(api, ticketId) {
+  const used = await api.used(ticketId)
+  return used.map(({ suggestion_id, candidate_id, moment }) => ({
+    ...{ ticketId, suggestionId: suggestion_id, candidateId: candidate_id },
+    ...{ agent: api.rater, mark: '', at: Date.parse(moment) },
+  }))
+}
+
 export class Panel {
   #host
   #api
@@ -63,7 +77,7 @@ export class Panel {
     this.#words = words
     this.#autostart = autostart
     this.#reader = new Reader(host)
-    this.#outcomes = new Outcomes({ api, host, uses: new Uses(browserStorage()) })
+    this.#outcomes = new Outcomes({ api, host, uses: new Uses(browserStorage(), (ticketId) => usedBefore(api, ticketId)) })
     const using = new Using({ host, words, outcomes: this.#outcomes })
     this.#view = new View(root, {
       words,

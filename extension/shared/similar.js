@@ -1,13 +1,20 @@
 /** Whether what was sent came from a reply that was inserted: by the words they share. */
 
+import { MARKED_LINK } from './links.js'
+
 const LONG = 3
 /** Runs of three words that are enough to tell, and the share of them that has to be found. */
 const ENOUGH = 8
 const SHARE = 0.6
 
-/** @param {string} text */
-export function plainWords(text) {
-  return text.normalize('NFC').toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []
+/**
+ * The words as they read in any editor: numbers of lists and targets of links may get lost there.
+ *
+ * @param {string} text
+ */
+function plainWords(text) {
+  const read = text.normalize('NFC').replace(/^\s*\d{1,3}[.)]\s/gm, '').replace(new RegExp(MARKED_LINK.source, 'gi'), '$<label>')
+  return read.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []
 }
 
 /**

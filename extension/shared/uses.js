@@ -1,6 +1,7 @@
 /**
  * Replies that were used and of which it is not known yet what became of them. Kept in the browser,
- * so that a reload forgets none; no text is kept, only ids and a mark of the words.
+ * so that a reload forgets none; no text is kept, only ids and a mark of the words. Many browsers
+ * deny storage to a frame of another site: then the server is asked, once for each ticket.
  */
 
 /**
@@ -9,7 +10,7 @@
  * @property {string} suggestionId
  * @property {string} candidateId
  * @property {string} agent
- * @property {string} mark  Of the text as it was inserted or copied.
+ * @property {string} mark  Of the text as it was inserted or copied; empty if that is not known.
  * @property {number} at  When, in milliseconds.
  */
 
@@ -19,12 +20,28 @@ const LONGEST = 30 * 24 * 3600 * 1000
 
 export class Uses {
   #storage
+  #ask
   /** @type {Use[]} Where the browser keeps nothing. */
   #kept = []
+  /** @type {Set<string>} Tickets for which the server was asked. */
+  #asked = new Set()
 
-  /** @param {Pick<Storage, 'getItem' | 'setItem'> | null} storage */
-  constructor(storage) {
+  /**
+   * @param {Pick<Storage, 'getItem' | 'setItem'> | null} storage
+   * @param {(ticketId: string) => Promise<Use[]>} ask  The server, where there is no storage.
+   */
+  constructor(storage, ask) {
     this.#storage = storage
+    this.#ask = ask
+  }
+
+  /** Remember what a reload forgot. @param {string} ticketId */
+  async recall(ticketId) {
+    if (this.#storage || this.#asked.has(ticketId)) return
+    this.#asked.add(ticketId)
+    const found = await this.#ask(ticketId)
+    const known = this.#kept.map(({ candidateId }) => candidateId)
+    this.#kept.push(...found.filter(({ candidateId }) => !known.includes(candidateId)))
   }
 
   /** @param {Use} use */
@@ -78,7 +95,9 @@ export class Uses {
 /** The browser's storage, or null where a frame is denied it. */
 export function browserStorage() {
   try {
-    return globalThis.localStorage ?? null
+    globalThis.localStorage.setItem(`${KEY}.try`, '')
+    globalThis.localStorage.removeItem(`${KEY}.try`)
+    return globalThis.localStorage
   } catch {
     return null
   }

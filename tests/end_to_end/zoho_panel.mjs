@@ -17,7 +17,7 @@ const NAMES = ['alder', 'birch', 'cedar']
 const FRIENDS = ['js.zohostatic.com', 'live.zwidgets.com', '0a1b2c.zappsusercontent.com', '3d4e5f.zappsusercontent.com']
 const WIDE = { viewport: { width: 1180, height: 860 } }
 
-/** @typedef {BrowserContextOptions & {direct?: boolean, odd?: Record<string, unknown>, axe?: boolean}} Options */
+/** @typedef {BrowserContextOptions & {direct?: boolean, odd?: Record<string, unknown>, axe?: boolean, reading?: string}} Options */
 
 /**
  * Start all parts for a file of tests: with tiny models, or with chats whose replies a test writes.
@@ -65,8 +65,8 @@ export function useZoho(models, environment = {}) {
  * @param {{product: Product, name: string, options: Options, act: (opened: Opened) => Promise<void>}} wish
  */
 async function withPage({ zoho, browser }, { product, name, options, act }) {
-  const { direct = false, odd = {}, axe = true, ...context } = options
-  zoho.settings = settings(direct, context.locale ?? 'en-US')
+  const { direct = false, odd = {}, axe = true, reading = '', ...context } = options
+  zoho.settings = settings({ direct, reading, locale: context.locale ?? 'en-US' })
   const opened = await browser.newContext({ ...WIDE, ignoreHTTPSErrors: true, ...context })
   const page = await opened.newPage()
   page.setDefaultTimeout(20_000)
@@ -113,12 +113,9 @@ export async function widgetOf(page) {
   return frame
 }
 
-/**
- * @param {boolean} direct
- * @param {string} locale
- */
-function settings(direct, locale) {
-  const wanted = { calls: direct ? 'direct' : 'proxy', connection: direct ? '' : 'suggestbackend', agentkey: direct ? SECRET : '', linkhosts: 'help.example' }
+/** @param {{direct: boolean, reading: string, locale: string}} wish */
+function settings({ direct, reading, locale }) {
+  const wanted = { reading, calls: direct ? 'direct' : 'proxy', connection: direct ? '' : 'suggestbackend', agentkey: direct ? SECRET : '', linkhosts: 'help.example' }
   const config = Object.entries(wanted).map(([name, value]) => ({ name, value, defaultValue: '' }))
   return {
     desk: { locale, tickets: TICKETS, user: USER.user, config },

@@ -29,7 +29,7 @@ beforeEach(() => {
 })
 
 /** As after a reload: nothing is remembered but what the browser keeps. @param {Uses} [uses] */
-function outcomes(uses = new Uses(shelf)) {
+function outcomes(uses = new Uses(shelf, async () => [])) {
   const api = new Api({ base: `${used.base}/api/v1` })
   api.rater = 'olha'
   return new Outcomes({ api, host: { readMessages: async () => messages }, uses, pause: async () => {} })
@@ -107,20 +107,33 @@ describe('what became of a reply, after a reload', () => {
       if ((looks += 1) < 3) throw new Error('not now')
       return [ours(FIRST)]
     }
-    await new Outcomes({ api, host: { readMessages }, uses: new Uses(shelf), pause: async () => {} }).look(TICKET.id)
+    await new Outcomes({ api, host: { readMessages }, uses: new Uses(shelf, async () => []), pause: async () => {} }).look(TICKET.id)
     assert.deepEqual([looks, told()], [3, [['sent', FIRST]]])
   })
 
   test('where the browser keeps nothing, or nonsense, it works until the reload', async () => {
     const broken = { getItem: () => '{nonsense', setItem: () => { throw new Error('denied') } }
     for (const storage of [null, broken]) {
-      const uses = new Uses(storage)
+      const uses = new Uses(storage, async () => [])
       uses.add({ ticketId: 't', suggestionId: 's', candidateId: 'c', agent: 'olha', mark: '1:x', at: Date.now() })
       assert.equal(uses.of('t', 'olha').length, 1)
       assert.equal(uses.of('t', 'petro').length, 0)
       uses.settle('s')
       assert.equal(uses.of('t', 'olha').length, 0)
     }
+  })
+
+  test('where the browser denies storage, the server is asked once for each ticket', async () => {
+    const session = newSession(used.base)
+    await session.suggest(TICKET)
+    const { id = '', candidates } = session.store.suggestion ?? {}
+    let asked = 0
+    const use = { ticketId: TICKET.id, suggestionId: id, candidateId: candidates?.[0]?.id ?? '', agent: 'olha', mark: '', at: Date.now() }
+    const uses = new Uses(null, async () => ((asked += 1), [use]))
+    await outcomes(uses).look(TICKET.id)
+    messages = [ours(EDITED)]
+    await outcomes(uses).look(TICKET.id)
+    assert.deepEqual([asked, told().map(([kind]) => kind)], [1, ['sent', 'edited']])
   })
 
   test('no text is kept in the browser', async () => {
@@ -144,6 +157,11 @@ describe('likeness', () => {
       assert.equal(likeness(other, one) > 0, alike)
     })
   }
+
+  test('an editor that numbers lists and hides targets of links changes nothing', () => {
+    const mark = markOf('Do this:\n\n1. Open [the page](https://help.example/a)\n2. Press **Reset**')
+    assert.ok(holdsUnchanged(mark, 'Do this:\nOpen the page\nPress Reset\n\nAda'))
+  })
 
   test('unchanged is what stands whole at the start or the end', () => {
     const mark = markOf('Press  Reset.')

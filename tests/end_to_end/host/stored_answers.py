@@ -1,4 +1,4 @@
-"""Fills a state directory with a stored answer: `python -m tests.end_to_end.host.stored_answers DIR`."""
+"""A state with a stored answer: `python -m tests.end_to_end.host.stored_answers DIR`."""
 
 from __future__ import annotations
 
