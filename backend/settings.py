@@ -86,9 +86,7 @@ class SuggestSettings(_Group):
     queue_limit: int = Field(90, ge=1, description="candidates that may wait or run at once")
     attempts: int = Field(4, ge=1, le=20, description="tries for one candidate before it fails")
     lease_seconds: float = Field(15, ge=2, description="a worker silent this long loses its work")
-    runner_wait_seconds: float = Field(
-        180, ge=1, description="how long a candidate waits for a model that does not run"
-    )
+    runner_wait_seconds: float = Field(180, ge=1, description="patience with a model that is down")
     endpoint_timeout_seconds: float = Field(
         120, ge=1, description="silence of a model's endpoint that ends a try"
     )

@@ -191,7 +191,9 @@ export class DeskHost {
       if (seen.split(':')[0] === id && now !== seen) written()
       seen = now
     }
-    const timer = setInterval(() => void look().catch(() => {}), this.#lookEvery)
+    const again = () => void look().catch(() => {})
+    const timer = setInterval(again, this.#lookEvery)
+    again()
     return () => clearInterval(timer)
   }
 

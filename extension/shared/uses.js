@@ -23,8 +23,8 @@ export class Uses {
   #ask
   /** @type {Use[]} Where the browser keeps nothing. */
   #kept = []
-  /** @type {Set<string>} Tickets for which the server was asked. */
-  #asked = new Set()
+  /** @type {Map<string, Promise<void>>} What the server was asked, by ticket. */
+  #asked = new Map()
 
   /**
    * @param {Pick<Storage, 'getItem' | 'setItem'> | null} storage
@@ -37,11 +37,17 @@ export class Uses {
 
   /** Remember what a reload forgot. @param {string} ticketId */
   async recall(ticketId) {
-    if (this.#storage || this.#asked.has(ticketId)) return
-    this.#asked.add(ticketId)
+    if (this.#storage) return
+    const asked = this.#asked.get(ticketId) ?? this.#recall(ticketId)
+    this.#asked.set(ticketId, asked)
+    await asked
+  }
+
+  /** @param {string} ticketId */
+  async #recall(ticketId) {
     const found = await this.#ask(ticketId)
     const known = this.#kept.map(({ candidateId }) => candidateId)
-    this.#kept.push(...found.filter(({ candidateId }) => !known.includes(candidateId)))
+    this.#kept = [...this.#kept, ...found.filter(({ candidateId }) => !known.includes(candidateId))]
   }
 
   /** @param {Use} use */

@@ -37,8 +37,9 @@ test('Desk: a reply that was inserted, changed and sent is told as that, with wh
 
     await page.getByRole('button', { name: 'Send' }).click()
 
-    await until(() => told().length === 2)
-    assert.equal(told()[1], 'sent')
+    await until(() => told().length > 1)
+    await page.waitForTimeout(500)
+    assert.deepEqual(told(), ['inserted', 'sent'], JSON.stringify([text, posted('/outcomes')]))
     assert.equal(plain(posted('/outcomes')[1].final_text), `${plain(text)} Greetings from Ada`)
   }))
 

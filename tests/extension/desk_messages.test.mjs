@@ -75,6 +75,7 @@ describe('what was written in a ticket', () => {
   })
 
   test('an editor that opens, a comment and one more thread are told', async () => {
+    desk.ticket = { ...desk.ticket, threadCount: '1' }
     const { host } = await start()
     let times = 0
     const stop = host.onWritten(() => (times += 1))
