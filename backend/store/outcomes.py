@@ -38,7 +38,7 @@ def add_outcome(
 
 
 def open_uses(ticket: str, agent: str, *, since: str, db: Database) -> list[dict[str, str]]:
-    """What this agent used in a ticket of the help desk's since then, and is not known as sent.
+    """What this agent used in a ticket of the help desk's since then, and is not known as sent since.
 
     Each candidate once, with the `moment` of its last use, newest last.
     """
@@ -54,7 +54,8 @@ def open_uses(ticket: str, agent: str, *, since: str, db: Database) -> list[dict
                  AND NOT EXISTS (
                      SELECT 1 FROM outcomes AS sent JOIN candidates AS other
                      ON other.id = sent.candidate_id AND sent.kind = 'sent'
-                     WHERE other.suggestion_id = candidates.suggestion_id)
+                     WHERE other.suggestion_id = candidates.suggestion_id
+                       AND sent.created >= outcomes.created)
                GROUP BY candidate_id ORDER BY moment""",
             [ticket, agent, since],
         )

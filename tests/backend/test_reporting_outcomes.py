@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from tests.product import Product
@@ -42,6 +43,10 @@ def test_what_an_agent_used_is_told_until_it_is_known_as_sent(product: Product) 
 
     tell(product, second, "sent")
     assert used(product, "outcomes-1") == []
+
+    time.sleep(0.01)
+    tell(product, first, "inserted")
+    assert [one["candidate_id"] for one in used(product, "outcomes-1")] == [first]
 
 
 def test_no_ticket_is_no_use(product: Product) -> None:

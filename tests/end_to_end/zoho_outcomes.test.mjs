@@ -14,7 +14,8 @@ const READING = { reading: 'readtickets' }
 /** What was posted to a path that ends so. @param {string} end */
 const posted = (end) => parts.zoho.proxied.filter(({ url, method }) => method === 'POST' && url.endsWith(end)).map(({ body }) => JSON.parse(body))
 const told = () => posted('/outcomes').map(({ kind }) => kind)
-const plain = (/** @type {string} */ text) => text.replace(/\s+/g, ' ').trim()
+/** As an editor that numbers lists itself gives it back. */
+const plain = (/** @type {string} */ text) => text.replace(/^\d+\. /gm, '').replace(/\s+/g, ' ').trim()
 
 /** @param {() => boolean} wanted */
 async function until(wanted) {
