@@ -38,7 +38,7 @@ def add_outcome(
 
 
 def open_uses(ticket: str, agent: str, *, since: str, db: Database) -> list[dict[str, str]]:
-    """What this agent used in a ticket of the help desk's since then, and is not known as sent since.
+    """What an agent used in a ticket of the help desk's and is not known as sent after that.
 
     Each candidate once, with the `moment` of its last use, newest last.
     """

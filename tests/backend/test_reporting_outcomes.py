@@ -11,7 +11,7 @@ ADA = {"X-Rater": "ada"}
 
 
 def asked(product: Product, external_id: str) -> list[str]:
-    ticket = {"text": "I forgot my password", "external_id": external_id}
+    ticket = {"text": "I forgot my password and cannot log in", "external_id": external_id}
     found = product.client.post("/suggestions", json={"ticket": ticket}).json()
     return [one["id"] for one in product.finished(found["id"])["candidates"]]
 
