@@ -46,8 +46,8 @@ def import_(start: Start, articles: Path | None, tickets: Path | None) -> None:
 def export(start: Start, folder: Path) -> None:
     """Write ratings.jsonl and examples.jsonl into FOLDER, for the trainer.
 
-    Raters appear under pseudonyms. Personal data in tickets is not replaced yet: keep the files
-    inside the house.
+    Raters appear under pseudonyms and personal data as placeholders such as [NAME_1]. No detector
+    finds everything (docs/privacy.md): look at a sample before files leave the house.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from backend.domain.suggestion import FINISHED
+from backend.privacy import placeholders_in
 from backend.services.blind import is_held, without_loss
 from backend.settings import Settings
 from backend.store.database import connect
@@ -115,6 +116,8 @@ def _step(before: Candidate, after: Candidate) -> dict[str, Any]:
     step = {name: whole[name] for name in ("id", "label", "state", "revision")}
     step |= {"offset": offset, "append": append}
     step |= {name: whole[name] for name in ("problem", "sources", "finish")}
+    if whole["placeholders"] != list(placeholders_in(before.text)):
+        step["placeholders"] = whole["placeholders"]
     return step
 
 

@@ -1,0 +1,53 @@
+"""What stands in an answer of Zoho's: its body, its clock, and what its headers say."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import requests
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A body as JSON (None: nothing there) and Zoho's clock when it was sent."""
+
+    body: Any
+    sent_at: float
+
+
+def json_of(response: requests.Response) -> Any:
+    """The body as JSON; None if it is none."""
+    try:
+        return response.json()
+    except ValueError:
+        return None
+
+
+def json_or_text(response: requests.Response) -> Any:
+    """The body as JSON, or the text of a success."""
+    found = json_of(response)
+    return response.text if found is None and response.ok else found
+
+
+def sent_at(response: requests.Response) -> float:
+    """Zoho's clock as a time stamp; this machine's where the header is missing."""
+    try:
+        return parsedate_to_datetime(response.headers["Date"]).timestamp()
+    except (KeyError, ValueError):
+        return time.time()
+
+
+def seconds(header: str | None) -> float | None:
+    """A Retry-After in seconds; None when it is not a number of them."""
+    try:
+        return max(0.0, float(header)) if header is not None else None
+    except ValueError:
+        return None
+
+
+def whole_number(header: str | None) -> int | None:
+    """A header that is a whole number; None for any other."""
+    return int(header) if header is not None and header.isdecimal() else None
