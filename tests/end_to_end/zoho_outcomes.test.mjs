@@ -118,3 +118,19 @@ test('CRM: a Solution that was changed after a reply was put there is told on th
     assert.equal(told()[1], 'edited')
     assert.ok(GOOD.some((text) => plain(posted('/outcomes')[1].final_text) === plain(text.replace('password', 'pass phrase'))))
   }))
+
+test('Desk: a gap that the real server names keeps a reply out of the editor until it is filled', () =>
+  onPage('desk', 'desk_gap', {}, async ({ page, widget }) => {
+    parts.chats.reply = () => ({ text: 'Hello [NAME], your order [ORDER_ID_7] left today.' })
+    await widget.locator('input[type=text]').first().fill('with gaps')
+    await page.getByRole('button', { name: 'Reply', exact: true }).click()
+    await suggest(widget)
+    const insert = card(widget, 'A').getByRole('button', { name: 'Insert reply A' })
+    await insert.click({ force: true })
+    assert.equal(await page.locator('#editor').innerText(), '')
+    await card(widget, 'A').getByLabel('Name').fill('Mira')
+    await card(widget, 'A').getByLabel('Order number').fill('17')
+    await insert.click()
+    await page.waitForFunction(() => document.getElementById('editor')?.textContent)
+    assert.equal(plain(await page.locator('#editor').innerText()), 'Hello Mira, your order 17 left today.')
+  }))
