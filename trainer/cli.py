@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.domain.errors import ProductError
+from trainer.cli_prepare import add_prepare
 
 ABOUT = """\
 Tunes a small language model on a help desk's own answers and makes a file of it that the
@@ -34,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ProductError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped. The same command goes on from here.\n")
+        return 130
     sys.stdout.write(f"{answer}\n")
     return 0
 
@@ -45,31 +48,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     steps = parser.add_subparsers(required=True, metavar="STEP")
-    for add in (_add_prepare, _add_pretrain, _add_train, _add_merge, _add_export):
+    for add in (add_prepare, _add_pretrain, _add_train, _add_merge, _add_export):
         add(steps)
     return parser
-
-
-def _add_prepare(steps: Any) -> None:
-    step = steps.add_parser("prepare", help="make examples.jsonl of articles and solved tickets")
-    step.add_argument("--articles", type=Path, required=True, metavar="FILE", help="articles.jsonl")
-    step.add_argument("--tickets", type=Path, required=True, metavar="FILE", help="tickets.jsonl")
-    _add_out(step)
-    step.add_argument("--seed", type=int, default=1, help="draws splits and passages")
-    shares = {
-        "golden": (0.05, "of the tickets, the newest, kept for the last measurement"),
-        "validation": (0.05, "of the other tickets, kept to watch the training"),
-        "passage": (0.6, "of the examples that get sources into their prompt"),
-        "helpful": (0.7, "of these, with a source that has about the answer"),
-    }
-    for name, (share, text) in shares.items():
-        step.add_argument(f"--{name}-share", type=float, default=share, help=f"share {text}")
-    step.add_argument("--passages", type=int, default=3, help="sources at most in one prompt")
-    step.add_argument(
-        "--articles-as", choices=("examples", "passages"), default="examples",
-        help="also train on articles (title asked, section answered), or only quote them",
-    )  # fmt: skip
-    step.set_defaults(run=_prepare)
 
 
 def _add_pretrain(steps: Any) -> None:
@@ -141,22 +122,6 @@ def _add_loop_changes(step: Any) -> None:
     step.add_argument("--learning-rate", type=float, help="at its highest")
     step.add_argument("--checkpoint-minutes", type=float, help="between two checkpoints")
     step.add_argument("--compute", choices=("float32", "bfloat16"), help="precision of products")
-
-
-def _prepare(given: argparse.Namespace) -> str:
-    from trainer.prepare import Choices, prepare
-
-    choices = Choices(
-        seed=given.seed,
-        golden_share=given.golden_share,
-        validation_share=given.validation_share,
-        passage_share=given.passage_share,
-        helpful_share=given.helpful_share,
-        passages=given.passages,
-        article_examples=given.articles_as == "examples",
-    )
-    card = prepare(articles=given.articles, tickets=given.tickets, out=given.out, choices=choices)
-    return json.dumps(card, indent=2)
 
 
 def _pretrain(given: argparse.Namespace) -> str:

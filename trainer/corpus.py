@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -43,20 +43,26 @@ def read_tickets(path: Path, dropped: Counter[str]) -> list[SolvedTicket]:
     found: list[SolvedTicket] = []
     seen: set[tuple[str, str]] = set()
     for row in read_rows(path):
-        values = _values(row, SolvedTicket)
-        asked, answer = values["subject"] + " " + values["question"], values["answer"]
-        words = (" ".join(asked.split()), " ".join(answer.split()))
-        if not any(character.isalnum() for character in asked):
-            dropped["ticket without a question"] += 1
-        elif not answer:
-            dropped["ticket without an answer"] += 1
-        elif words in seen:
+        ticket = solved_ticket(row)
+        if isinstance(ticket, str):
+            dropped[ticket] += 1
+            continue
+        words = (" ".join(ticket.asked.split()), " ".join(ticket.answer.split()))
+        if words in seen:
             dropped["exact duplicate of a ticket"] += 1
         else:
             seen.add(words)
-            found.append(SolvedTicket(**values))
+            found.append(ticket)
     _refuse_equal_ids(found, path)
     return found
+
+
+def solved_ticket(row: Mapping[str, Any]) -> SolvedTicket | str:
+    """The solved ticket in a row, or why there is none."""
+    values = _values(row, SolvedTicket)
+    if not any(character.isalnum() for character in values["subject"] + values["question"]):
+        return "ticket without a question"
+    return SolvedTicket(**values) if values["answer"] else "ticket without an answer"
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -89,7 +95,7 @@ def sections(article: Article) -> list[Section]:
     return found
 
 
-def _values(row: dict[str, Any], kind: type[Article] | type[SolvedTicket]) -> dict[str, Any]:
+def _values(row: Mapping[str, Any], kind: type[Article] | type[SolvedTicket]) -> dict[str, Any]:
     texts = (one.name for one in fields(kind) if one.type == "str")
     return {name: str(row.get(name) or "").strip() for name in texts}
 

@@ -1,76 +1,87 @@
 """First step: articles and solved tickets become examples, each in one split.
 
-The same files and seed give the same bytes. What is dropped is counted in the data card, so that
-nobody has to guess where rows went.
+The same files, seed and versions give the same bytes, with any number of processes and however
+often the run was stopped. What is dropped is counted in the data card, so that nobody has to guess
+where rows went. Memory holds a few hundred bytes a ticket; texts go from disk to disk.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from itertools import zip_longest
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from backend.domain.article import Article, SolvedTicket, article_passages, solved_passage
-from backend.domain.errors import BadInput, BadSettings
-from backend.domain.example import Example, Split
-from backend.domain.prompt import FORMAT
-from trainer.corpus import Section, read_articles, read_tickets, sections
-from trainer.passages import Shelf, helpful, nearest, shelf
+from backend.cleaning import refining
+from backend.cleaning.raw_folder import digest
+from backend.cleaning.side_by_side import cut, in_processes, usual_processes
+from backend.domain.article import Article, article_passages
+from backend.domain.errors import BadInput
+from backend.domain.example import Example
+from backend.domain.prompt import FORMAT, Passage
+from backend.privacy import generic
+from trainer.choices import RATED, Choices, Sources
+from trainer.composed import Batch, Drawing, compose
+from trainer.data_card import DATA_CARD, data_card, write_card
+from trainer.gathered import (
+    LINES,
+    Piece,
+    gather,
+    line_count,
+    pieces_of_export,
+    pieces_of_lines,
+    row_at,
+)
+from trainer.light import Light, lightened
+from trainer.pages import pages_of, section_examples, unlike_held_out
+from trainer.passages import write_shelf
+from trainer.splits import Held, hold_out
+
+__all__ = ["EXAMPLES", "VERSION", "Choices", "Sources", "prepare", "read_examples"]
 
 EXAMPLES = "examples.jsonl"
-DATA_CARD = "data_card.json"
+VERSION = 2
+"""Raised when the same input gives other examples."""
+
+_WORK, _NOTE = ".prepare", "made_of.json"
+_WORTH_PROCESSES = 500
 
 
-@dataclass(frozen=True)
-class Choices:
-    """What `prepare` can be told. Shares are of all tickets (golden, validation) or examples."""
+Progress = Callable[[str, int, int], None]
 
-    seed: int = 1
-    golden_share: float = 0.05
-    validation_share: float = 0.05
-    passage_share: float = 0.6
-    helpful_share: float = 0.7
-    passages: int = 3
-    article_examples: bool = True
 
-    def __post_init__(self) -> None:
-        for name in ("golden_share", "validation_share", "passage_share", "helpful_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise BadSettings(f"{name} is a share from 0 to 1, not {getattr(self, name)}.")
+def _unheard(stage: str, done: int, of: int) -> None:
+    """Progress that nobody follows."""
 
 
 def prepare(
-    *, articles: Path, tickets: Path, out: Path, choices: Choices | None = None
+    *,
+    out: Path,
+    articles: Path | None = None,
+    tickets: Path | None = None,
+    sources: Sources | None = None,
+    choices: Choices | None = None,
+    progress: Progress = _unheard,
 ) -> dict[str, Any]:
-    """Writes `examples.jsonl` and `data_card.json` to `out` and returns the card.
+    """Writes `examples.jsonl` and the data card to `out` and returns the card.
 
-    Raises BadInput if nothing is left to train on.
+    What was worked out is kept in `out/.prepare` until the end, so that a run that was stopped goes
+    on where it was. Raises BadInput if nothing is left to train on.
     """
+    asked = sources or Sources(articles, tickets)
     chosen = choices or Choices()
-    dropped: Counter[str] = Counter()
-    pages, kept = read_articles(articles, dropped), read_tickets(tickets, dropped)
-    splits = _splits(kept, chosen)
-    parts = [section for page in pages for section in sections(page)]
-    examples = [_from_ticket(ticket, splits[ticket.id]) for ticket in kept]
-    if chosen.article_examples:
-        examples += _from_sections(parts, dropped)
-    if not any(example.split == "train" for example in examples):
-        raise BadInput(f"{tickets} has no ticket with a question and an answer to train on.")
-    in_train = [ticket for ticket in kept if splits[ticket.id] == "train"]
-    shelves = (ticket_shelf(in_train), article_shelf(pages))
-    examples = [_with_passages(example, shelves, chosen) for example in examples]
-    out.mkdir(parents=True, exist_ok=True)
-    text = "".join(example.to_json() + "\n" for example in examples)
-    (out / EXAMPLES).write_text(text, encoding="utf-8")
-    card = _data_card(examples, dropped, chosen)
-    card["sources"] = {"articles": _sha256(articles), "tickets": _sha256(tickets)}
-    card["sha256"] = hashlib.sha256(text.encode()).hexdigest()
-    (out / DATA_CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    for path in asked.files().values():
+        if not path.is_file():
+            raise BadInput(f"{path} cannot be read: No such file or directory.")
+    work = _work_folder(out, asked, chosen)
+    card = _run(asked, chosen, work, out, progress)
+    shutil.rmtree(work)
     return card
 
 
@@ -88,98 +99,132 @@ def read_examples(path: Path) -> list[Example]:
     return examples
 
 
-def _splits(tickets: Sequence[SolvedTicket], choices: Choices) -> dict[str, Split]:
-    """The newest tickets are golden: what is asked tomorrow is like them. Validation is drawn."""
-    by_time = sorted(tickets, key=lambda ticket: (ticket.created, ticket.id))
-    first_golden = len(by_time) - round(len(by_time) * choices.golden_share)
-    splits: dict[str, Split] = {}
-    for place, ticket in enumerate(by_time):
-        drawn = _fraction(f"{choices.seed}:split:{ticket.id}") < choices.validation_share
-        splits[ticket.id] = (
-            "golden" if place >= first_golden else "validation" if drawn else "train"
-        )
-    return splits
-
-
-def _from_ticket(ticket: SolvedTicket, split: Split) -> Example:
-    return Example(
-        question=ticket.asked,
-        answer=ticket.answer,
-        source=f"ticket:{ticket.id}",
-        language=ticket.language,
-        created=ticket.created,
-        split=split,
-    )
-
-
-def _from_sections(parts: Sequence[Section], dropped: Counter[str]) -> list[Example]:
-    examples: dict[tuple[str, str], Example] = {}
-    for part in parts:
-        if (part.title, part.text) in examples:
-            dropped["exact duplicate of an article's section"] += 1
-            continue
-        examples[part.title, part.text] = Example(
-            question=part.title,
-            answer=part.text,
-            source=f"article:{part.article.id}#{part.number}",
-            language=part.article.language,
-            created=part.article.updated,
-        )
-    return list(examples.values())
-
-
-def ticket_shelf(tickets: Sequence[SolvedTicket]) -> Shelf:
-    """Solved tickets, found by what was asked."""
-    return shelf([(solved_passage(ticket), ticket.asked) for ticket in tickets])
-
-
-def article_shelf(pages: Sequence[Article]) -> Shelf:
-    """Articles, cut into passages."""
-    return shelf([(passage, "") for page in pages for passage in article_passages(page)])
-
-
-def _with_passages(example: Example, shelves: tuple[Shelf, Shelf], choices: Choices) -> Example:
-    """The example with passages, if it is drawn: one that helps, if drawn too, among others.
-
-    Search alone finds the right passage too seldom for a model to learn that sources are worth
-    reading, and if it were always there, the model would never learn to doubt them.
-    """
-    if _fraction(f"{choices.seed}:passages:{example.source}") >= choices.passage_share:
-        return example
-    own = example.source.replace("ticket:", "solved:")
-    solved, articles = (
-        nearest(example.question, one, but=own, limit=choices.passages) for one in shelves
-    )
-    found = [one for pair in zip_longest(solved, articles) for one in pair if one]
-    helps = helpful(example.question, example.answer, shelves[0], but=own)
-    drawn = _fraction(f"{choices.seed}:helpful:{example.source}") < choices.helpful_share
-    if helps and drawn:
-        place = int(_fraction(f"{choices.seed}:place:{example.source}") * 1.4)
-        found = [one for one in found if one.key != helps.key]
-        found.insert(place, helps)
-    return replace(example, passages=tuple(found[: choices.passages]))
-
-
-def _data_card(
-    examples: Sequence[Example], dropped: Counter[str], choices: Choices
+def _run(
+    asked: Sources, choices: Choices, work: Path, out: Path, progress: Progress
 ) -> dict[str, Any]:
-    kinds = Counter(example.source.partition(":")[0] for example in examples)
-    return {
+    dropped: Counter[str] = Counter()
+    rows, signatures = lightened(_gathered(asked, work, progress), dropped)
+    read = len(rows) + dropped.total()
+    pages = pages_of(asked.articles, asked.zoho, dropped)
+    sections = section_examples(pages, dropped) if choices.article_examples else []
+    held = hold_out(
+        rows,
+        signatures,
+        shares=(choices.golden_share, choices.validation_share),
+        seed=choices.seed,
+        rules=(choices.near_duplicates, choices.same_answers, len(sections)),
+        dropped=dropped,
+    )
+    sections = unlike_held_out(sections, signatures, held, dropped)
+    if not sections and "train" not in held.splits.values():
+        raise BadInput("No ticket with a question and an answer is left to train on.")
+    shelves = work / f"shelves-{digest(work / _NOTE)[:12]}"
+    write_shelf(_solved(rows, held), shelves / "tickets")
+    write_shelf(_pages_as_passages(pages), shelves / "articles")
+    drawing = Drawing(choices.seed, choices.passage_share, choices.helpful_share, choices.passages)
+    composed = _composed(_batches(rows, held, sections, shelves, drawing), progress)
+    counts: dict[str, Any] = {
         "prompt_format": FORMAT,
+        "version": VERSION,
         "choices": asdict(choices),
-        "examples": len(examples),
-        "splits": dict(sorted(Counter(example.split for example in examples).items())),
-        "kinds": dict(sorted(kinds.items())),
-        "languages": dict(sorted(Counter(example.language for example in examples).items())),
-        "with_passages": sum(1 for example in examples if example.passages),
-        "dropped": dict(sorted(dropped.items())),
+        "rows_read": read,
     }
+    counts["sources"] = {name: digest(path) for name, path in asked.files().items()}
+    counts["sha256"] = _joined(composed, out / EXAMPLES)
+    card = data_card(composed, counts, dropped, held)
+    write_card(card, out / DATA_CARD)
+    return card
 
 
-def _fraction(text: str) -> float:
-    """A number from 0 to below 1 that is always the same for a text."""
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) / 2**64
+def _gathered(asked: Sources, work: Path, progress: Progress) -> list[Path]:
+    pieces: list[Iterator[Piece]] = []
+    total = 0
+    if asked.zoho:
+        files, found = pieces_of_export(asked.zoho, work)
+        total += sum(map(len, files))
+        pieces.append(found)
+    for name, path in asked.files().items():
+        kind = name.removeprefix("rated/").removesuffix(".jsonl")
+        if kind in ("tickets", *RATED):
+            total += line_count(path)
+            pieces.append(pieces_of_lines(kind, path, work))
+    parts: list[Path] = []
+    workers = usual_processes() if total >= _WORTH_PROCESSES else 1
+    for part in in_processes(gather, chain(*pieces), processes=workers):
+        parts.append(part)
+        progress("cleaning", min(len(parts) * LINES, total), total)
+    return parts
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _solved(rows: Sequence[Light], held: Held) -> Iterator[tuple[Passage, str]]:
+    """The passages of tickets that are trained on, without anybody in them."""
+    for place, split in held.splits.items():
+        light = rows[place]
+        if split == "train" and light.source.startswith("ticket:"):
+            row = row_at(light.part, light.place)
+            key = row.source.replace("ticket:", "solved:", 1)
+            title, text, asked = (generic(one) for one in (row.title, row.answer, row.question))
+            yield Passage(key, "solved", title, text, row.url), asked
+
+
+def _pages_as_passages(pages: Sequence[Article]) -> Iterator[tuple[Passage, str]]:
+    return ((passage, "") for page in pages for passage in article_passages(page))
+
+
+def _batches(
+    rows: Sequence[Light],
+    held: Held,
+    sections: Sequence[Example],
+    shelves: Path,
+    drawing: Drawing,
+) -> list[Batch]:
+    places = ((rows[at].part, rows[at].place, split) for at, split in held.splits.items())
+    found = [(piece, ()) for piece in cut(places, LINES)]
+    ready = [((), piece) for piece in cut(sections, LINES)]
+    return [
+        Batch(lines, examples, shelves.parent / f"composed-{number:05}.rows", shelves, drawing)
+        for number, (lines, examples) in enumerate([*found, *ready])
+    ]
+
+
+def _composed(batches: Sequence[Batch], progress: Progress) -> list[Path]:
+    parts: list[Path] = []
+    workers = usual_processes() if len(batches) * LINES >= _WORTH_PROCESSES else 1
+    for part in in_processes(compose, batches, processes=workers):
+        parts.append(part)
+        progress("writing examples", len(parts), len(batches))
+    return parts
+
+
+def _joined(parts: Sequence[Path], path: Path) -> str:
+    """Writes the parts into one file, whole or not at all; its SHA-256."""
+    found = hashlib.sha256()
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with unfinished.open("wb") as file:
+        for part in parts:
+            content = part.read_bytes()
+            found.update(content)
+            file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+    return found.hexdigest()
+
+
+def _work_folder(out: Path, asked: Sources, choices: Choices) -> Path:
+    """Where parts are kept; emptied if they belong to other files, choices or versions."""
+    work = out / _WORK
+    key = json.dumps(
+        {
+            "files": {name: digest(path) for name, path in asked.files().items()},
+            "choices": asdict(choices),
+            "versions": [VERSION, refining.VERSION, FORMAT],
+        },
+        sort_keys=True,
+    )
+    note = work / _NOTE
+    if work.exists() and not (note.is_file() and note.read_text(encoding="utf-8") == key):
+        shutil.rmtree(work)
+    work.mkdir(parents=True, exist_ok=True, mode=0o700)
+    note.write_text(key, encoding="utf-8")
+    return work

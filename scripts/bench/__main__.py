@@ -6,7 +6,7 @@ import runpy
 import sys
 from pathlib import Path
 
-NAMES = ("runner", "overhead", "memory", "search", "export", "privacy")
+NAMES = ("runner", "overhead", "memory", "search", "export", "prepare", "privacy")
 
 
 def main() -> None:

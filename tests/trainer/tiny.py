@@ -21,6 +21,26 @@ _PROBLEMS = {
     "import": ("The import of my list fails", "Save the list as CSV with a column called email."),
     "пароль": ("Не можу увійти до кабінету", "Натисніть «Забули пароль?» та відкрийте лист."),  # noqa: RUF001
 }
+_SINCE = (
+    "It began on Monday after lunch.",
+    "My laptop is new.",
+    "I tried Firefox and Chrome.",
+    "Yesterday evening everything went well.",
+    "We pay for ten seats.",
+    "A red line appears under the button.",
+    "Nobody answered the telephone.",
+    "Since we moved, this comes back every week.",
+)
+_ALSO = (
+    "Two of my colleagues saw it too.",
+    "The old one had no such trouble.",
+    "Even my telephone shows the same.",
+    "Now the whole team waits.",
+    "Only the warehouse is hit.",
+    "Then the page turns white.",
+    "Your last letter did not help.",
+    "What else could I do?",
+)
 
 
 def write_corpus(folder: Path) -> tuple[Path, Path]:
@@ -41,12 +61,12 @@ def write_corpus(folder: Path) -> tuple[Path, Path]:
             "id": f"t-{number}-{topic}",
             "created": f"2026-0{1 + number % 9}-11",
             "subject": question,
-            "question": f"Hello, {question.lower()} for the {number}. time. Please help.",
+            "question": f"Hello, {question.lower()}. {_SINCE[number]} {_ALSO[number - place]}",
             "answer": f"Hello! {answer}",
             "language": "uk" if topic == "пароль" else "en",
         }
         for number in range(8)
-        for topic, (question, answer) in _PROBLEMS.items()
+        for place, (topic, (question, answer)) in enumerate(_PROBLEMS.items())
     ]
     return _lines(folder / "articles.jsonl", articles), _lines(folder / "tickets.jsonl", tickets)
 

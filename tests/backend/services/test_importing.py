@@ -11,7 +11,7 @@ import pytest
 from sqlite_utils import Database
 
 from backend.domain.errors import BadInput
-from backend.services.importing import Imported, import_files
+from backend.services.importing import Imported, as_it_is, import_files
 from backend.store.knowledge import article_count, solved_ticket_count
 from tests.conftest import SHARED
 
@@ -46,6 +46,20 @@ def test_both_kinds_are_imported_and_importing_again_adds_nothing(
     )
     row = dict(db.table("solved_tickets").get("lp-1"))
     assert json.loads(row["cited"]) == ["limits"]
+
+
+def test_personal_data_in_tickets_is_replaced_unless_it_is_to_stay(
+    db: Database, tmp_path: Path
+) -> None:
+    asked = {**TICKET, "question": "Write to anna.smith@customer.org, please."}
+    tickets = jsonl(tmp_path / "t.jsonl", asked)
+
+    brought_in(db, tickets=tickets)
+    hidden = db.table("solved_tickets").get("lp-1")["question"]
+    import_files(articles=None, tickets=tickets, db=db, progress=lambda done: None, hide=as_it_is)
+
+    assert hidden == "Write to [EMAIL_1], please."
+    assert db.table("solved_tickets").get("lp-1")["question"] == asked["question"]
 
 
 def test_a_gzip_file_and_a_byte_order_mark_are_read(db: Database, tmp_path: Path) -> None:
