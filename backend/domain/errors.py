@@ -21,6 +21,7 @@ A message says what is so and what to do about it. No error here knows HTTP or t
     ├── UnusableModel         a model file, card or endpoint that cannot serve
     │   ├── NotAGguf
     │   ├── HashMismatch
+    │   ├── UnfaithfulModel
     │   └── WrongPromptFormat
     ├── Unavailable           try again, or free something first
     │   ├── QueueFull
@@ -119,6 +120,14 @@ class NotAGguf(UnusableModel):
 
 class HashMismatch(UnusableModel):
     """The file is not the one that was approved."""
+
+
+class UnfaithfulModel(UnusableModel):
+    """A step changed what the model computes by more than is accepted; `step` is its name."""
+
+    def __init__(self, message: str, *, step: str = "") -> None:
+        super().__init__(message)
+        self.step = step
 
 
 class WrongPromptFormat(UnusableModel):
