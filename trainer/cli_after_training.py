@@ -1,8 +1,9 @@
-"""The commands that come after training: export; what they are told on the command line."""
+"""The commands that come after training: export and push, and what each can be told."""
 
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,26 @@ def add_export(steps: Any) -> None:
     step.add_argument("--adapter", type=Path, metavar="DIR", help="export this alone; with --onto")
     step.add_argument("--onto", type=Path, metavar="FILE.gguf", help="the shared base it is for")
     step.set_defaults(run=_export)
+
+
+def add_push(steps: Any) -> None:
+    """`push`: adapter, GGUF and card to a private repository."""
+    step = steps.add_parser("push", help="upload to a private Hugging Face repository")
+    step.add_argument("--repository", required=True, metavar="ORG/NAME", help="made if need be")
+    step.add_argument("--gguf", type=Path, required=True, metavar="FILE", help="from `export`")
+    step.add_argument("--adapter", type=Path, metavar="DIR", help="from `train`, goes along")
+    step.set_defaults(run=_push)
+
+
+def _push(given: argparse.Namespace) -> str:
+    from trainer.push import TOKEN_VARIABLE, Push, push
+
+    name = push(
+        Push(given.repository, given.gguf, given.adapter),
+        token=os.environ.get(TOKEN_VARIABLE, ""),
+        endpoint=os.environ.get("HF_ENDPOINT"),
+    )
+    return f"Pushed. On the backend's machine: suggest-answer models add {name}"
 
 
 def _export(given: argparse.Namespace) -> str:

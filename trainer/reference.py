@@ -18,29 +18,32 @@ import numpy.typing as npt
 import torch
 from transformers import AutoModelForCausalLM
 
-from trainer.room import memory_allows
+from trainer.room import free_memory
 from trainer.tensor_files import TensorFolder
 
 SIDE_BY_SIDE = 4
 Logits = npt.NDArray[np.float32]
 
 
-def reference_logits(model: Path, texts: Sequence[Sequence[int]]) -> Iterator[Logits]:
+def reference_logits(
+    model: Path, texts: Sequence[Sequence[int]], *, room: int | None = None
+) -> Iterator[Logits]:
     """For each text the logits after each of its tokens, shape (tokens, vocabulary).
 
-    A model that does not fit into memory is read from the disk layer by layer in each pass.
+    A model of more than `room` bytes, or half of the free memory, is read from the disk layer by
+    layer in each pass.
     """
     with tempfile.TemporaryDirectory() as folder:
-        loaded = load_model(model, offload=Path(folder))
+        loaded = load_model(model, offload=Path(folder), room=room)
         for start in range(0, len(texts), SIDE_BY_SIDE):
             yield from logits_of(loaded, texts[start : start + SIDE_BY_SIDE])
 
 
-def load_model(model: Path, *, offload: Path) -> Any:
-    """The model, ready to compute: in memory if it takes less than half of what is free."""
+def load_model(model: Path, *, offload: Path, room: int | None = None) -> Any:
+    """The model, ready to compute: in memory if it fits into `room` bytes or half of the free."""
     weights = TensorFolder(model)
     wanted: dict[str, Any] = {"dtype": torch.float32}
-    if not memory_allows(4 * weights.elements):
+    if 4 * weights.elements > (free_memory() // 2 if room is None else room):
         wanted |= {"device_map": {"": "disk"}, "offload_folder": str(offload)}
     loaded: Any = AutoModelForCausalLM.from_pretrained(model, **wanted)
     return loaded.eval()

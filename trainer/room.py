@@ -24,7 +24,7 @@ def check_disk(folder: Path, needed: int, *, step: str) -> None:
 
 def check_memory(needed: int, *, step: str) -> None:
     """Raises Unavailable if `needed` bytes of memory are not free."""
-    free = int(psutil.virtual_memory().available)
+    free = free_memory()
     if free < needed:
         raise Unavailable(
             f"The step {step!r} needs {_gigabytes(needed)} of memory and {_gigabytes(free)} are "
@@ -32,9 +32,9 @@ def check_memory(needed: int, *, step: str) -> None:
         )
 
 
-def memory_allows(needed: int) -> bool:
-    """Whether `needed` bytes take less than half of the free memory."""
-    return needed * 2 < int(psutil.virtual_memory().available)
+def free_memory() -> int:
+    """Bytes of memory that are free now."""
+    return int(psutil.virtual_memory().available)
 
 
 def _gigabytes(count: int) -> str:

@@ -28,6 +28,7 @@ from trainer.export import Export, export
 from trainer.gguf_file import write_gguf
 from trainer.parity import Extent, opened
 from trainer.prepare import read_examples
+from trainer.reference import reference_logits
 from trainer.room import check_disk, check_memory
 from trainer.rows import rendered
 from trainer.steps import sha256
@@ -189,6 +190,17 @@ def test_a_tokenizer_that_does_not_fit_is_refused_by_its_step(merged: Path, tmp_
         export(Export(model, tmp_path / "a.gguf", converter=script, extent=SMALL))
 
     assert raised.value.step == "vocabulary"
+
+
+def test_a_model_too_large_for_the_memory_is_read_from_the_disk(merged: Path) -> None:
+    texts = [[5, 80, 200, 301], [42, 17]]
+
+    in_memory = reference_logits(merged, texts)
+    from_disk = reference_logits(merged, texts, room=0)
+
+    for one, other in zip(in_memory, from_disk, strict=True):
+        assert one.shape == other.shape
+        assert one == pytest.approx(other, abs=1e-5)
 
 
 def test_without_room_nothing_begins(tmp_path: Path) -> None:
