@@ -6,7 +6,7 @@ import runpy
 import sys
 from pathlib import Path
 
-NAMES = ("runner", "overhead", "memory", "search", "export_model", "conversions")
+NAMES = ("runner", "overhead", "memory", "search", "privacy", "export_model", "conversions")
 
 
 def main() -> None:
