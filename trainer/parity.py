@@ -153,8 +153,7 @@ def check(found: Parity, *, largest_kl: float, step: str) -> None:
     if not found.kl <= largest_kl:
         raise UnfaithfulModel(
             f"The step {step!r} changed what the model computes: KL {found.kl:.1e} over "
-            f"{found.positions} tokens, where {largest_kl:.0e} is accepted. Do not serve its file.",
-            step=step,
+            f"{found.positions} tokens, where {largest_kl:.0e} is accepted. Do not serve its file."
         )
 
 
@@ -163,8 +162,7 @@ def _check_ids(loaded: Any, texts: Sequence[str], ids: Sequence[list[int]]) -> N
         if loaded.tokenize(text.encode(), add_bos=False, special=True) != expected:
             raise UnfaithfulModel(
                 "The step 'vocabulary' changed the tokenizer: llama.cpp splits this text into "
-                f"other tokens than transformers: {text[:80]!r}.",
-                step="vocabulary",
+                f"other tokens than transformers: {text[:80]!r}."
             )
 
 
