@@ -24,9 +24,13 @@ from trainer.quantise import quiet
 from trainer.questions import QUESTIONS
 from trainer.reference import Logits
 from trainer.rows import rendered
+from trainer.tensor_files import TensorFolder
 
 _SMALL = 64_000_000
 """Bytes of a model up to which threads wait for each other longer than they compute."""
+
+_LARGE = 1_000_000_000
+"""Weights from which on a model is large."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,11 @@ class Extent:
 
     prompts: int = len(QUESTIONS)
     tokens: int = 50
+
+
+def usual_extent(model: Path) -> Extent:
+    """Less for large models, since each token takes a second or more on a CPU."""
+    return Extent() if TensorFolder(model).elements < _LARGE else Extent(prompts=4, tokens=16)
 
 
 @dataclass(frozen=True)
