@@ -17,6 +17,7 @@ from typing import Any
 
 WORDS = Path(__file__).resolve().parent.parent / "backend" / "privacy" / "words"
 KINDS = {"first": "f", "last": "l", "names": "f", "surnames": "l"}
+WIDESPREAD = 7
 PROSE = ("de_AT", "de_DE")
 LICENCE = """\
 # From Faker {faker} (Copyright (c) 2012 Daniele Faraglia) and mimesis {mimesis} (Copyright (c) 2016
@@ -35,11 +36,20 @@ LATIN |= dict.fromkeys("ьъ'\u2019", "")
 def main() -> None:
     """Writes both lists."""
     kinds: dict[str, set[str]] = {}
-    for kind, name in (*_of_faker(), *_of_mimesis()):
+    locales: dict[str, set[str]] = {}
+    for locale, kind, name in (*_of_faker(), *_of_mimesis()):
         for word in _latin(name):
             kinds.setdefault(word, set()).add(kind)
-    names = [f"{word} {''.join(sorted(kinds[word]))}" for word in sorted(kinds)]
-    _write("names.txt", "# First names (f) and surnames (l) of some ninety locales.\n", names)
+            if kind == "f":
+                locales.setdefault(word, set()).add(locale)
+    names = [
+        f"{word} {''.join(sorted(kinds[word]))}{'*' * (len(locales.get(word, ())) >= WIDESPREAD)}"
+        for word in sorted(kinds)
+    ]
+    about = (
+        f"# First names (f) and surnames (l); * for first names in {WIDESPREAD} lists or more.\n"
+    )
+    _write("names.txt", about, names)
     _write("german.txt", "# Ordinary German words.\n", sorted(_prose()))
 
 
@@ -49,7 +59,8 @@ def _write(file: str, about: str, lines: Iterable[str]) -> None:
     (WORDS / file).write_text(text, encoding="utf-8")
 
 
-def _of_faker() -> Iterator[tuple[str, str]]:
+def _of_faker() -> Iterator[tuple[str, str, str]]:
+    """Locale, kind and name."""
     package = importlib.import_module("faker.providers.person")
     for found in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
         provider: Any = importlib.import_module(found.name).Provider
@@ -57,17 +68,17 @@ def _of_faker() -> Iterator[tuple[str, str]]:
             kind = KINDS.get(attribute.partition("_")[0])
             if kind and "format" not in attribute:
                 for name in _strings(getattr(provider, attribute)):
-                    yield kind, name
+                    yield found.name, kind, name
 
 
-def _of_mimesis() -> Iterator[tuple[str, str]]:
+def _of_mimesis() -> Iterator[tuple[str, str, str]]:
     for locale in sorted(resources.files("mimesis.datasets").iterdir(), key=str):
         file = locale / "person.json"
         if file.is_file():
             lists = json.loads(file.read_text(encoding="utf-8"))
             for field in ("names", "surnames"):
                 for name in _strings(lists.get(field, ())):
-                    yield KINDS[field], name
+                    yield locale.name, KINDS[field], name
 
 
 def _prose() -> set[str]:

@@ -18,6 +18,7 @@ from backend.cli.privacy import redact
 from backend.cli.reporting import report
 from backend.cli.serving import serve
 from backend.cli.shared import Start
+from backend.cli.zoho import zoho
 from backend.domain.errors import BadInput, BadSettings, ProductError
 from backend.setting_lines import explain
 from backend.settings import FILE_VARIABLE, PREFIX
@@ -35,7 +36,8 @@ def cli(context: click.Context, state_dir: Path | None, settings_file: Path | No
 
     `serve` runs the product. `import` feeds it articles and solved tickets, `models` adds and
     promotes what answers, `ask` tries one ticket here in the terminal, `report` prints what raters
-    think, `export` writes the files that the trainer reads.
+    think, `export` writes the files that the trainer reads, `zoho` exports Zoho Desk and CRM,
+    and `redact` takes personal data out of any text.
     """
     if settings_file:
         os.environ[FILE_VARIABLE] = str(settings_file)
@@ -56,7 +58,7 @@ def settings(start: Start) -> None:
     Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
-for command in (serve, ask, import_, models, report, export, redact):
+for command in (serve, ask, import_, models, report, export, zoho, redact):
     cli.add_command(command)
 
 

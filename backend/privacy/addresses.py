@@ -41,7 +41,8 @@ _NUMBERED_UNIT = re.compile(
 )
 _GERMAN = re.compile(
     r"(?<![\w-])(?:(?:[A-ZÄÖÜ][\wäöüß.-]*\s){0,3}[A-ZÄÖÜ][\wäöüß-]*"
-    r"(?:straße|strasse|str\.|weg|platz|allee|gasse|ring|damm|ufer|chaussee|steig|stieg)|"
+    r"(?:straße|strasse|str\.|weg|platz|allee|gasse|damm|ufer|chaussee|steig|stieg)|"
+    r"[A-ZÄÖÜ][\wäöüß-]+e[rsn]?\s(?:Straße|Str\.|Weg|Platz|Allee|Gasse|Damm|Ufer)|"
     r"(?:Straße|Str\.|Allee|Unter den)\s(?:[A-ZÄÖÜ][\wäöüß-]*\s?){1,3})\s?"
     r"\d{1,3}\s?[a-z]?(?:\s?[-/]\s?\d{1,4})?(?!\w|[.,]\d)"
     r"(?:,?[ \n]{1,2}(?:D-|A-|CH-)?\d{4,5}\s[A-ZÄÖÜ][\wäöüß-]+(?:\s(?:am|an der|im|"
@@ -77,12 +78,18 @@ _CYRILLIC = re.compile(
     re.IGNORECASE,
 )
 _ROMANCE = re.compile(
-    r"(?<![\w.,:/#-])(?:\d{1,4},?\s)?(?:Rue|Avenue|Boulevard|Place|Chemin|Impasse|Calle|Avenida|"
-    r"Plaza|Paseo|"
-    r"Via|Viale|Piazza|Corso|Rua|Praça|Ulica|ul\.|al\.)\s(?:(?:de|du|des|del|della|di|da|do|la|"
-    r"le|les|l'|el|los|las|"
-    rf"et)\s)*{_CAP}(?:\s(?:(?:de|du|des|del|la|le)\s)?{_CAP}){{0,3}}(?:,?\s\d{{1,4}}\w?(?!\w))?"
+    r"(?<![\w.,:/#-])(?:\d{1,4},?\s(?:bis\s|ter\s)?)?(?:[Rr]ue|[Aa]venue|[Bb]oulevard|"
+    r"Place|[Cc]hemin|[Ii]mpasse|[Cc]alle|[Aa]venida|Plaza|Paseo|Via|Viale|[Pp]iazza|Corso|"
+    r"Rua|[Pp]raça|[Uu]lica|ul\.|al\.)\s(?:(?:de|du|des|del|della|di|da|do|la|le|les|l'|el|los|las|et)\s)*"
+    rf"{_CAP}(?:\s(?:(?:de|du|des|del|la|le)\s)?{_CAP}){{0,3}}(?:,?\s\d{{1,4}}\w?(?!\w))?"
+    rf"(?:,?\s\d{{5}}\s{_CAP})?"
 )
+_POSTCODE_LINE = re.compile(
+    r"(?<![\w-])(?!Adresse|Anschrift)(?:[A-ZÄÖÜ][\wäöüß.-]+\s){1,4}\d{1,4}\s?[a-z]?,?\s{1,2}"
+    r"(?:D-|A-|CH-)?\d{5}\s[A-ZÄÖÜ][\wäöüß-]+"
+)
+"""Words, a house number, a postcode and a town, whatever the street is called."""
+
 _ANNOUNCED = re.compile(
     r"(?:\b(?:address(?: is|:)|live(?:s)? (?:at|on)|ship (?:it |this )?to|deliver(?:ed)? to|"
     r"send (?:it |this )?to|"
@@ -95,15 +102,33 @@ _ANYTHING_NUMBERED = re.compile(
     rf"{_CAP}(?:[ ]{_CAP}){{0,3}},?\s\d{{1,5}}[a-zA-Z]?(?!\w))"
     rf"(?:[ ,\n]{{1,3}}(?:{_UNIT_EN}|{_CAP}|\d{{3,6}}(?!\w))){{0,6}}"
 )
-_STREETS = (_ENGLISH, _BOX, _NUMBERED_UNIT, _GERMAN, _POSTCODE_TOWN, _CYRILLIC, _ROMANCE)
-_DIGIT = re.compile(r"\d")
+_ROMANCE_KINDS = (
+    *("rue", "ave", "boul", "plac", "chem", "imp", "call", "plaz", "pase", "via", "piaz"),
+    *("corso", "rua", "praç", "ulica", "ul.", "al."),
+)
+_STREETS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
+    (_ENGLISH, ()),
+    (_BOX, ("box", "psc", "postfach", "а/с", "скринька", "п/с")),
+    (_NUMBERED_UNIT, ("flat", "ap", "suite", "ste", "unit", "room", "floor", "bui", "bldg", "#")),
+    (_GERMAN, ("stra", "str", "weg", "platz", "alle", "gasse", "damm", "ufer", "chaus", "stieg")),
+    (_POSTCODE_LINE, ()),
+    (_POSTCODE_TOWN, ("d-", "a-", "ch-")),
+    (_CYRILLIC, tuple("аеиоіу")),
+    (_ROMANCE, _ROMANCE_KINDS),
+)
+"""Each pattern with beginnings of words without which it is not worth trying; none: always."""
+
+_DIGIT = re.compile(r"(?<![^\W\d])\d")
 
 
 def find_addresses(text: str) -> Iterator[Span]:
     """Streets with a house number, boxes, and whatever numbered thing is called an address."""
     if not _DIGIT.search(text):
         return
-    for pattern in _STREETS:
+    plain = text.casefold()
+    for pattern, hints in _STREETS:
+        if hints and not any(hint in plain for hint in hints):
+            continue
         for match in pattern.finditer(text):
             if _DIGIT.search(match.group()):
                 yield _span(match, "a street with a number")

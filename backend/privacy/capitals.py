@@ -13,6 +13,9 @@ PARTICLE = frozenset(
     | {"al", "bin", "ben", "ibn", "ter", "ten", "zu", "st"}
 )
 _MOST_WORDS = 4
+_CONTRACTION = re.compile(
+    r"(?:I|We|You|They|He|She|It|That|There|Who|What|Let)['’](?:m|ve|d|ll|re|s)|\w+n['’]t"
+)
 _PART_OF_PATH = re.compile(r"[\w@/\\_#.=&%$-]\Z")
 _GOES_ON_AS_PATH = re.compile(r"[\w@/\\_=&%]|\.\w|:/|-\d")
 
@@ -45,6 +48,8 @@ def capitalised(text: str, words: Sequence[re.Match[str]], *, russian: bool) -> 
         gap, end = text[end : match.start()], match.end()
         particle = word in PARTICLE
         if not (word[0].isupper() or particle) or (word == "I" and text[end : end + 1] != "."):
+            continue
+        if _CONTRACTION.fullmatch(word):
             continue
         if _PART_OF_PATH.search(gap) and not gap.endswith((". ", ".")):
             continue

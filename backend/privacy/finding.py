@@ -1,4 +1,4 @@
-"""Finding personal data: what the ticket tells first, then forms, then context, then names."""
+"""Finding personal data: by forms, by what the ticket tells, by context, by names."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Protocol
 
 from backend.privacy.addresses import find_addresses
 from backend.privacy.context import find_announced
-from backend.privacy.forms import find_bare_orders, find_formed
+from backend.privacy.forms import find_bare_orders, find_formed, find_keys, find_logins
 from backend.privacy.known import NOTHING_KNOWN, WORD, Known, find_known
 from backend.privacy.labels import PLACEHOLDER, Span
 from backend.privacy.marked import find_marked
-from backend.privacy.people import find_again, find_people, stems_of
+from backend.privacy.people import find_again, find_people, find_small, stems_of
 from backend.privacy.phones import find_phones
 
 
@@ -38,14 +38,19 @@ def find(
     words = list(WORD.finditer(text))
     free = _Free(text)
     regions = regions_of(text, known.language)
+    free.take(find_keys(text))
+    free.take(find_marked(text))  # before names: a known name may be a part of a mail address
     free.take(find_known(text, known, words=words))
-    free.take(find_marked(text))
-    free.take(find_formed(text))
     free.take(find_announced(text, words))
+    free.take(find_formed(text))
+    free.take(find_logins(text))
     free.take(find_addresses(text))
     free.take(find_phones(text, regions))
     russian = regions[0] == "RU"
-    people = list(find_people(text, words, russian=russian))
+    people = [
+        *find_people(text, words, russian=russian),
+        *find_small(words, text, russian=russian),
+    ]
     free.take(people)
     free.take(find_again(words, met | stems_of(people, russian=russian)))
     free.take(find_bare_orders(text))
@@ -77,15 +82,20 @@ class _Free:
     """What is still free in a text: placeholders and earlier finds are not."""
 
     def __init__(self, text: str) -> None:
-        self._used = [(match.start(), match.end()) for match in PLACEHOLDER.finditer(text)]
+        self._used = bytearray(len(text))
+        for match in PLACEHOLDER.finditer(text):
+            self._use(match.start(), match.end())
         self.taken: list[Span] = []
 
     def take(self, spans: Iterable[Span]) -> None:
         """Keeps each span that overlaps with nothing taken before; of one group, longest first."""
         for span in sorted(spans, key=lambda span: (span.start - span.end, span.start)):
-            if all(span.end <= start or end <= span.start for start, end in self._used):
-                self._used.append((span.start, span.end))
+            if span.start < span.end and self._used.find(1, span.start, span.end) < 0:
+                self._use(span.start, span.end)
                 self.taken.append(span)
+
+    def _use(self, start: int, end: int) -> None:
+        self._used[start:end] = b"\1" * (end - start)
 
 
 _UKRAINIAN = re.compile("[іїєґ]", re.IGNORECASE)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 
-_FIRST, _LAST, _WORD, _NOBODY = 1, 2, 4, 8
+_FIRST, _LAST, _WORD, _NOBODY, _WIDESPREAD = 1, 2, 4, 8, 16
 _LOCK = threading.Lock()
 
 
@@ -24,6 +24,10 @@ class Gazetteer:
     def is_first(self, word: str) -> bool:
         """Whether somebody is called so, by first name."""
         return self.kinds.get(word, 0) & (_FIRST | _NOBODY) == _FIRST
+
+    def is_widespread(self, word: str) -> bool:
+        """Whether it is a first name in many countries' lists."""
+        return self.kinds.get(word, 0) & _WIDESPREAD > 0
 
     def is_last(self, word: str) -> bool:
         """Whether it is a surname."""
@@ -49,7 +53,9 @@ def _load() -> Gazetteer:
     kinds: dict[str, int] = {}
     for line in lines("names.txt"):
         name, _, letters = line.partition(" ")
-        kinds[name] = _FIRST * ("f" in letters) | _LAST * ("l" in letters)
+        kinds[name] = (
+            _FIRST * ("f" in letters) | _LAST * ("l" in letters) | _WIDESPREAD * ("*" in letters)
+        )
     for file, kind in (
         ("english.txt", _WORD),
         ("german.txt", _WORD),

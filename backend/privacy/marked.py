@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from stdnum import iban, luhn
 
 from backend.privacy.labels import Span
+from backend.privacy.roles import role
 
 _EMAIL = re.compile(
     r"(?<![\w.+%-])[\w.!#$%&'*+/=?^`{|}~-]{0,63}[\w+&~-]@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+"
@@ -24,18 +25,17 @@ _SPELT_EMAIL = re.compile(
 )
 _PUBLIC_MAILBOXES = frozenset({"git@github.com", "git@gitlab.com", "git@bitbucket.org"})
 
-_IPV4 = re.compile(r"(?<![\w.\-/+])(?:\d{1,3}\.){3}\d{1,3}(?![\w-]|\.\d)")
+_IPV4 = re.compile(r"(?<!\d)(?<!\d\.)(?:\d{1,3}\.){3}\d{1,3}(?!\d|\.\d)")
 _IPV6 = re.compile(r"(?<![\w:.])(?=[0-9a-f:]*:[0-9a-f:]*:)[0-9a-f:]{2,39}(?![\w:])", re.IGNORECASE)
 _VERSION_BEFORE = re.compile(
     r"(?:\bv|\bver|version\w*|verz\w*|верс\w*|build|сборк\w*|збірк\w*|release\w*|реліз\w*|релиз\w*|"
     r"firmware|прошивк\w*|update|updat\w*|оновлен\w*|обновлен\w*|driver|драйвер\w*|patch|sdk)"
-    r"[\s:.#№()=-]{0,3}(?:[a-z]+\s)?\Z",
+    r"[\s:.#№()=-]{0,3}(?:(?:is|to|of|number|no|nr|now|auf|ist|до|на)\s)?\Z",
     re.IGNORECASE,
 )
-_ADDRESS_WORD = re.compile(
-    r"\b(?:ip|ipv4|host|server|адрес\w*|сервер\w*|from|from:)\W{0,3}\Z", re.I
-)
-_NAMED_PRODUCT = re.compile(r"[A-Z][A-Za-z]{2,}(?:\s[A-Z][a-z]+)?[ /]\Z")
+_IN_FILE = re.compile(r"\w[-/]?\Z")
+_FILE_GOES_ON = re.compile(r"-?\w|\.[a-z]")
+_WORD_BEFORE = re.compile(r"([A-Z][A-Za-z]{2,})[ /]\Z")
 
 _CARD = re.compile(r"(?<![\w.,+-])(?:\d[ \u00a0-]?){11,18}\d(?![\w-]|[.,]\d)")
 _ISSUERS = re.compile("[2-6]|1800|9")
@@ -69,8 +69,9 @@ def _emails(text: str) -> Iterator[Span]:
 
 def _addresses(text: str) -> Iterator[Span]:
     for match in _IPV4.finditer(text):
-        if _is_address(match.group()) and not _is_version(text, match.start()):
-            yield Span(match.start(), match.end(), "IP", match.group(), "an IPv4 address")
+        value = match.group()
+        if _is_address(value) and not _is_version(text, match):
+            yield Span(match.start(), match.end(), "IP", value, "an IPv4 address")
     for match in _IPV6.finditer(text):
         value = match.group()
         if _is_address(value) and len(value) > len("::1"):
@@ -78,24 +79,29 @@ def _addresses(text: str) -> Iterator[Span]:
 
 
 def _is_address(value: str) -> bool:
-    """Whether it is an address of somebody: masks, loopback and the like are nobody's."""
+    """Whether it is an address of somebody: masks and loopback are nobody's."""
     try:
         address = ipaddress.ip_address(value)
     except ValueError:
         return False
     return not (
-        address.is_loopback
-        or address.is_unspecified
-        or address.is_multicast
-        or value.startswith("255.")
+        address.is_loopback or address.is_unspecified or value.startswith(("255.255.", "0."))
     )
 
 
-def _is_version(text: str, start: int) -> bool:
-    before = text[max(0, start - 32) : start]
-    if _ADDRESS_WORD.search(before):
+def _is_version(text: str, match: re.Match[str]) -> bool:
+    """Whether four small numbers are a version: after such a word, a product, or part of a file."""
+    before = text[max(0, match.start() - 32) : match.start()]
+    if _VERSION_BEFORE.search(before):
+        return True
+    if sum(len(part) > 1 for part in match.group().split(".")) > 2:
         return False
-    return bool(_VERSION_BEFORE.search(before) or _NAMED_PRODUCT.search(before))
+    named = _WORD_BEFORE.search(before)
+    return bool(
+        (named and role(named.group(1), russian=False).nobody)
+        or _IN_FILE.search(before)
+        or _FILE_GOES_ON.match(text, match.end())
+    )
 
 
 def _cards(text: str) -> Iterator[Span]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from backend.privacy.capitals import PARTICLE, Word, capitalised, name_at
 from backend.privacy.cues import Cue, cue_for
-from backend.privacy.gazetteer import listed
+from backend.privacy.gazetteer import gazetteer, listed
 from backend.privacy.known import WORD, stands_for
 from backend.privacy.labels import Span
 from backend.privacy.roles import role
@@ -23,6 +24,25 @@ _ACTS = re.compile(
     r"replied|answered|promised|sagte|schrieb|bestellte|hat|сказал\w*|написал\w*|замовил\w*|заказал\w*|"
     r"сказала|попросил\w*|відповіл\w*|відповів|ответил\w*)\b"
 )
+_INTRODUCES = frozenset({"is", "ist", "heiße", "звати", "зовут"})
+_NAME_BEFORE = re.compile(r"\bname \Z", re.IGNORECASE)
+_CLOSES = frozenset(
+    {"thanks", "thx", "regards", "cheers", "sincerely", "best", "you", "wishes", "advance", "danke"}
+    | {
+        "grüße",
+        "gruß",
+        "grüßen",
+        "lg",
+        "mfg",
+        "дякую",
+        "спасибо",
+        "спасибі",
+        "повагою",
+        "уважением",
+    }
+)
+_END_OF_LINE = re.compile(r"[.!]?\s*(?:\n|\Z)")
+_BEFORE_NUMBER = re.compile(r"\.?\s\d")
 _LAST_LINE = re.compile(r"[ .!]*(?:\Z|\n\s*(?:\Z|[\w.+-]+@|\[|[+(\d]))")
 
 
@@ -36,7 +56,8 @@ def find_people(text: str, words: Sequence[re.Match[str]], *, russian: bool) -> 
             cue = _cue_before(word, text, words)
             if cue:
                 why = f"after `{cue.words}`"
-                name = (_after_strong if cue.strong else _after_weak)(capital, place, text)
+                after = _after_strong if cue.strong else _after_weak
+                name = after(name_at(capital, place, text), cue, text)
             name = name or _alone(capital, place, text)
         if name and not _belongs_to_company(name, text):
             start, end = name[0].start, name[-1].end
@@ -44,12 +65,33 @@ def find_people(text: str, words: Sequence[re.Match[str]], *, russian: bool) -> 
         place += max(1, len(name))
 
 
+def find_small(words: Sequence[re.Match[str]], text: str, *, russian: bool) -> Iterator[Span]:
+    """Names in small letters where only a name can stand: after `my name is`, or signing off."""
+    for before, word in itertools.pairwise(words):
+        name, said = word.group(), before.group().casefold()
+        if said not in _INTRODUCES and said not in _CLOSES:
+            continue
+        if not name[0].islower() or len(name) < 3 or word.start() - before.end() > 3:
+            continue
+        if said in ("is", "ist") and not _NAME_BEFORE.search(
+            text[max(0, before.start() - 6) : before.start()]
+        ):
+            continue
+        if said in _CLOSES and not _END_OF_LINE.match(text, word.end()):
+            continue
+        kind = role(name.capitalize(), russian=russian)
+        if kind.sure or kind.widespread:
+            yield Span(*word.span(), "NAME", name, f"after `{before.group()}`")
+
+
 def find_again(words: Sequence[re.Match[str]], met: frozenset[str]) -> Iterator[Span]:
     """Other mentions of people whose names were met, inflected or not."""
     if met:
         for match in words:
-            if match.group()[0].isupper() and stands_for(match.group(), met):
-                yield Span(*match.span(), "NAME", match.group(), "the name was met before")
+            word = match.group()
+            ordinary = gazetteer().is_word(word.casefold())  # `Any` is no form of Ana
+            if word[0].isupper() and not ordinary and stands_for(word, met):
+                yield Span(*match.span(), "NAME", word, "the name was met before")
 
 
 def stems_of(names: Iterable[Span], *, russian: bool) -> frozenset[str]:
@@ -73,19 +115,26 @@ def _cue_before(word: Word, text: str, words: Sequence[re.Match[str]]) -> Cue | 
     return None
 
 
-def _after_strong(capital: Sequence[Word], place: int, text: str) -> list[Word]:
+def _after_strong(name: list[Word], cue: Cue, text: str) -> list[Word]:
     """After `my name is` and the like nearly every capitalised word is a name."""
-    word, name = capital[place], name_at(capital, place, text)
-    if word.role.word and not (word.role.first or word.role.last) and len(name) < 2:
+    word = name[0]
+    kind = word.role
+    titled = kind.last and not cue.needs_colon
+    if kind.word and not (kind.widespread or titled) and len(name) < 2:
         return []
+    if cue.needs_colon and kind.unknown and len(name) < 2 and not _ENDS.match(text, name[-1].end):
+        return []  # `to: Spam - Message Filters`
     return name if not word.is_initial or len(name) > 1 else []
 
 
-def _after_weak(capital: Sequence[Word], place: int, text: str) -> list[Word]:
+def _after_weak(name: list[Word], cue: Cue, text: str) -> list[Word]:
     """After a greeting or `this is` a first name will do; anything else must stand alone there."""
-    word, name = capital[place], name_at(capital, place, text)
+    word = name[0]
     alone = _ENDS.match(text, name[-1].end) is not None
-    if word.role.first and (not word.role.word or alone or len(name) > 1):
+    sure = word.role.sure or word.role.widespread
+    if word.role.first and (
+        (alone and sure) or word.role.sure or (len(name) > 1 and _is_full_name(name))
+    ):
         return name
     if alone and (word.role.last or word.role.unknown) and not word.role.word:
         return name if len(word.text) > 2 else []
@@ -98,7 +147,10 @@ def _alone(capital: Sequence[Word], place: int, text: str) -> list[Word]:
     if word.is_initial:
         return name if _initial_and_surname(name, text) else []
     if len(name) > 1:
-        return name if _is_full_name(name) else []
+        rather_word = word.role.word and not (word.role.widespread or word.role.last)
+        if not _is_full_name(name) or (rather_word and _alone(capital, place + 1, text)):
+            return []  # what follows is looked at next
+        return name
     return name if _is_single_name(word, capital, place, text) else []
 
 
@@ -107,8 +159,12 @@ def _is_full_name(name: Sequence[Word]) -> bool:
     first, rest = name[0].role, [one.role for one in name[1:] if not one.is_initial]
     if first.sure:
         return True
+    if all(word.text.isupper() for word in name):
+        return any(one.sure for one in rest)
+    if first.first and not first.widespread and rest and all(one.word for one in rest):
+        return False
     if first.first:
-        return not rest or any(one.last or one.unknown for one in rest)
+        return not rest or any(one.last or (one.unknown and first.widespread) for one in rest)
     if any(one.first and not one.word for one in rest):
         return first.last or first.unknown
     return (first.last or (first.unknown and len(name[0].text) > 2)) and any(
@@ -122,12 +178,18 @@ def _is_single_name(word: Word, capital: Sequence[Word], place: int, text: str) 
     if word.text.isupper() or len(word.text) < 3:
         return False
     if kind.sure:
+        return len(word.text) > 3 or kind.widespread
+    if kind.first and _ACTS.match(text, word.end):
         return True
-    if kind.first and (_closes_letter(text, word) or _ACTS.match(text, word.end)):
+    if kind.widespread and _closes_letter(text, word):
         return True
     if not _inside_sentence(word) or _next_is_capital(capital, place, text):
         return False
-    return kind.first or (kind.last and not kind.word and word.text[0] >= "\u0400")
+    likely = kind.widespread and not (
+        _BEFORE_NUMBER.match(text, word.end)
+        or text[max(0, word.start - 3) : word.start].rstrip()[-1:].isdigit()
+    )
+    return likely or (kind.last and not kind.word and word.text[0] >= "\u0400")
 
 
 def _closes_letter(text: str, word: Word) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 
 from backend.privacy.labels import Span
 
@@ -13,8 +12,8 @@ _RUN = re.compile(
     r"(?:\s?(?:x|ext\.?|доб\.?|дод\.?|вн\.?)\s?\d{1,6})?(?![\w@]|[.,:/-]\d)"
 )
 _CALLED = re.compile(
-    r"(?:tel|phone|telefon|telephone|mobile?|cell|fax|call|ring|sms|text|whats\s?app|viber|telegram|"
-    r"signal|handy|rufnummer|nummer|anrufen|erreichbar|contact|dial|reach|"
+    r"(?:tel|phone|telefon|telephone|mobile?|cell|fax|call|ring|sms|whats\s?app|viber|telegram|"
+    r"signal|handy|ruf\w*|nummer|anruf\w*|erreichbar|contact|dial|reach|"
     r"тел|телефон\w*|моб\w*|факс|дзвон\w*|звон\w*|зателефон\w*|передзвон\w*|перезвон\w*|"
     r"вайбер\w*|вотсап\w*|телеграм\w*|номер\w*|number)\b[^\d\n]{0,25}\Z",
     re.IGNORECASE,
@@ -25,7 +24,7 @@ _MOBILE = re.compile(r"(?:38)?0\d{9}|[78]9\d{9}|01[567]\d{8,9}")
 
 _NORTH_AMERICAN = re.compile(r"(?:\+?1[ .-]?)?(?:\(\d{3}\)[ .-]?|\d{3}[ .-])\d{3}[ .-]\d{4}")
 _NOT_A_PHONE = re.compile(
-    r"\d{4}-\d{2}-\d{2}|\d{1,2}[./]\d{1,2}[./]\d{2,4}|\d{1,3}(?:\.\d{1,3}){3}|(?:19|20)\d\d\s?[-–]\s?(?:19|20)\d\d"
+    r"\d{4}-\d{2}-\d{2}|\d{1,3}\.\d{1,2}\.\d{1,2}(?!\d)|\d{1,2}[./]\d{1,2}[./]\d{2,4}|\d{1,3}(?:\.\d{1,3}){3}|(?:19|20)\d\d\s?[-–]\s?(?:19|20)\d\d"
 )
 _MOST = 15
 
@@ -40,7 +39,7 @@ def find_phones(text: str, regions: tuple[str, ...]) -> Iterator[Span]:
                 value, start = value[1:], start + 1
         elif value.count(")") > value.count("("):
             continue
-        if _NOT_A_PHONE.match(value):
+        if _NOT_A_PHONE.match(value) or value.count("(") != value.count(")"):
             continue
         called = bool(_CALLED.search(text[max(0, start - 40) : start]))
         if called or _GROUPED.search(value) or _MOBILE.fullmatch(value):
@@ -49,7 +48,6 @@ def find_phones(text: str, regions: tuple[str, ...]) -> Iterator[Span]:
                 yield Span(start, start + len(value), "PHONE", value, why)
 
 
-@lru_cache(maxsize=2_000)
 def _exists(value: str, regions: tuple[str, ...], *, called: bool) -> str:
     """Why this is a telephone number, or "". With a word such as `tel.` a possible one will do."""
     import phonenumbers  # its plans are loaded when the first number is met

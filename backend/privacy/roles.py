@@ -33,12 +33,16 @@ class _Morphology(Protocol):
 
 @dataclass(frozen=True)
 class Role:
-    """What a word can be: part of a name, an ordinary word, something that is never a person."""
+    """What a word can be: part of a name, an ordinary word, something that is never a person.
+
+    A widespread first name is one in so many lists that it is likely one where it could be a word.
+    """
 
     first: bool = False
     last: bool = False
     word: bool = False
     nobody: bool = False
+    widespread: bool = False
 
     @property
     def sure(self) -> bool:
@@ -74,6 +78,7 @@ def _latin(plain: str) -> Role:
             last=lists.is_last(form),
             word=lists.is_word(plain),
             nobody=lists.is_nobody(plain),
+            widespread=lists.is_widespread(form),
         )
         if not found.unknown:
             return found
@@ -113,7 +118,7 @@ def _by_morphology(morphology: _Morphology, plain: str) -> Role:
             last = True
         elif parse.score >= _LIKELY and parse.is_known:
             word = True
-    return Role(first=first, last=last, word=word)
+    return Role(first=first, last=last, word=word, widespread=first)
 
 
 def _morphology(language: str) -> _Morphology:

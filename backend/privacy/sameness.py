@@ -30,10 +30,16 @@ def canonical(label: Label, value: str) -> str:
 
 
 def same_person(one: str, other: str) -> bool:
-    """Whether all words of the shorter name are forms of words of the longer one."""
+    """Whether all words of the shorter name are forms of words of the longer one.
+
+    An initial stands for a word that begins with it, next to a surname that is the same.
+    """
     shorter, longer = sorted((_stems(one), _stems(other)), key=len)
-    return bool(shorter) and shorter <= longer
+    whole = {word for word in shorter if len(word) > 1}
+    initials = {word[0] for word in longer}
+    return bool(whole) and whole <= longer and (shorter - whole) <= initials
 
 
 def _stems(name: str) -> set[str]:
-    return {stem(word.removesuffix("'s").removesuffix("’s")) for word in WORD.findall(name)}
+    words = (word.removesuffix("'s").removesuffix("’s") for word in WORD.findall(name))
+    return {stem(word) or word.casefold() for word in words}

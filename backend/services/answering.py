@@ -23,7 +23,7 @@ from backend.domain.errors import (
 from backend.domain.prompt import Passage, Prompt
 from backend.domain.ticket import Ticket
 from backend.engines.engine import End, Engine, Request
-from backend.services.hiding import Hidden, anonymous, hide
+from backend.services.hiding import Hidden, anonymous, hide_aside
 from backend.settings import Settings
 from backend.store import queue
 from backend.store.models import Model
@@ -89,7 +89,7 @@ async def _write(
     work: Work, *, model: Model, engine: Engine, settings: Settings, db: Database
 ) -> tuple[int, Usage]:
     ticket = Ticket(text=work.text, subject=work.subject, external_id=work.external_id)
-    hidden = hide(
+    hidden = await hide_aside(
         ticket.question, work.steering, work.contact, model=model, settings=settings.privacy
     )
     passages = _passages(ticket, model, settings=settings, db=db)

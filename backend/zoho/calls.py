@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +14,7 @@ import requests
 
 from backend.domain.errors import ZohoError, ZohoThrottled, ZohoUnreachable
 from backend.loopback import LOOPBACK
+from backend.zoho.answers import Answer, json_of, json_or_text, seconds, sent_at, whole_number
 from backend.zoho.connection import Tokens
 from backend.zoho.credits import RECORD, Budget
 from backend.zoho.hosts import same_host
@@ -38,14 +38,6 @@ class Patience:
     first_seconds: float = 1.0
     longest_seconds: float = 30.0
     longest_wait_seconds: float = 120.0
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A body as JSON (None: nothing there) and Zoho's clock when it was sent."""
-
-    body: Any
-    sent_at: float
 
 
 class _Sign(requests.auth.AuthBase):
@@ -95,6 +87,16 @@ class Api:
     stop: threading.Event = field(default_factory=threading.Event)
     _own: threading.local = field(default_factory=threading.local)
     _quiet_until: float = 0.0
+    _ahead: float | None = None
+
+    def zoho_now(self) -> float:
+        """The time by Zoho's clock, which is the one that its records carry.
+
+        Raises what `get` does: one cheap call is made if there was none yet.
+        """
+        if self._ahead is None:
+            self.get("organizations" if self.product == "desk" else "org")
+        return time.time() + (self._ahead or 0.0)
 
     def get(
         self,
@@ -109,7 +111,7 @@ class Api:
         Raises ZohoNotFound, ZohoForbidden, ZohoSignInFailed, ZohoThrottled (CreditsSpent),
         ZohoUnreachable, or ZohoError for anything else that is not a success.
         """
-        return self._call(_Asked(f"{self.base}/{path}", params, cost, headers, _json))
+        return self._call(_Asked(f"{self.base}/{path}", params, cost, headers, json_of))
 
     def get_content(self, url: str) -> Answer:
         """What Zoho has at a full address on the same host, as JSON or else as text.
@@ -120,7 +122,7 @@ class Api:
             raise ZohoError(
                 f"{NAMES[self.product]} names an address on another host, which is not followed."
             )
-        return self._call(_Asked(url, NO_PARAMS, RECORD, NO_HEADERS, _json_or_text))
+        return self._call(_Asked(url, NO_PARAMS, RECORD, NO_HEADERS, json_or_text))
 
     def _call(self, asked: _Asked) -> Answer:
         quiet_libraries()
@@ -132,6 +134,7 @@ class Api:
             if response is None:
                 continue
             self._settle(asked.cost, response)
+            self._ahead = sent_at(response) - time.time()
             answer = self._judged(response, asked, tries)
             if answer is not None:
                 return answer
@@ -155,10 +158,10 @@ class Api:
         """The answer, or None if another try is due. Raises what the status means."""
         status = response.status_code
         if status in NOTHING:
-            return Answer(None, _sent_at(response))
+            return Answer(None, sent_at(response))
         body = asked.parse(response)
         if status == 200 and body is not None:
-            return Answer(body, _sent_at(response))
+            return Answer(body, sent_at(response))
         if status == 429:
             self._throttled(response, tries)
         elif status >= 500 or status == 200:
@@ -181,12 +184,12 @@ class Api:
         self._pause(self.patience.first_seconds * 2 ** (tries.failures - 1))
 
     def _throttled(self, response: requests.Response, tries: _Tries) -> None:
-        seconds = _seconds(response.headers.get("Retry-After"))
-        if seconds is not None:
-            tries.waited += seconds
+        wait = seconds(response.headers.get("Retry-After"))
+        if wait is not None:
+            tries.waited += wait
             if tries.waited > self.patience.longest_wait_seconds:
-                raise spent(self.product, seconds)
-            self._quiet_until = max(self._quiet_until, time.monotonic() + seconds)
+                raise spent(self.product, wait)
+            self._quiet_until = max(self._quiet_until, time.monotonic() + wait)
             return
         tries.throttled += 1
         if tries.throttled >= self.patience.throttled_tries:
@@ -197,8 +200,8 @@ class Api:
         self._pause(self.patience.first_seconds * 2 ** (tries.throttled - 1))
 
     def _settle(self, cost: int, response: requests.Response) -> None:
-        weight = _whole(response.headers.get("X-Rate-Limit-Request-Weight-v3"))
-        left = _whole(response.headers.get("X-Rate-Limit-Remaining-v3"))
+        weight = whole_number(response.headers.get("X-Rate-Limit-Request-Weight-v3"))
+        left = whole_number(response.headers.get("X-Rate-Limit-Remaining-v3"))
         self.budget.settle(cost, weight=weight, remaining=left)
 
     def _session(self) -> requests.Session:
@@ -216,35 +219,3 @@ class Api:
         left = moment - time.monotonic()
         if self.stop.is_set() or (left > 0 and self.stop.wait(left)):
             raise ZohoUnreachable("The export was stopped. Run it again and it goes on from here.")
-
-
-def _json(response: requests.Response) -> Any:
-    try:
-        return response.json()
-    except ValueError:
-        return None
-
-
-def _json_or_text(response: requests.Response) -> Any:
-    found = _json(response)
-    return response.text if found is None and response.ok else found
-
-
-def _sent_at(response: requests.Response) -> float:
-    """Zoho's clock as a time stamp; this machine's where the header is missing."""
-    try:
-        return parsedate_to_datetime(response.headers["Date"]).timestamp()
-    except (KeyError, ValueError):
-        return time.time()
-
-
-def _seconds(header: str | None) -> float | None:
-    """A Retry-After in seconds; None when it is not a number of them."""
-    try:
-        return max(0.0, float(header)) if header is not None else None
-    except ValueError:
-        return None
-
-
-def _whole(header: str | None) -> int | None:
-    return int(header) if header is not None and header.isdecimal() else None

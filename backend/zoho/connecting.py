@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from backend.domain.errors import BadInput, ZohoError, ZohoSignInFailed
+from backend.zoho.answers import rows_of
 from backend.zoho.calls import Api
 from backend.zoho.connection import Connection, ConnectionFile, Tokens
 from backend.zoho.credits import LIST_PAGE, Budget
@@ -40,28 +42,50 @@ def connect(
     file: ConnectionFile,
     redirect_uri: str | None = None,
 ) -> Connection:
-    """Exchanges a code and keeps the sign-in. Raises ZohoError with what is wrong."""
+    """Exchanges a code and keeps the sign-in. Raises ZohoError with what is wrong.
+
+    Where Zoho does not say which scopes it granted, all are taken for granted: a call tells.
+    """
     grant = exchange(code, client, place.hosts, redirect_uri=redirect_uri)
-    if not products(grant.scopes):
+    scopes = grant.scopes or tuple(scope for some in PRODUCTS.values() for scope in some)
+    try:
+        crm = _checked(scopes, grant.api_domain, place.hosts)
+    except ZohoSignInFailed:
         revoke(grant.refresh_token, place.hosts)
-        raise ZohoSignInFailed(
-            "The code was made with too few scopes for any export. For Desk grant "
-            f"{','.join(PRODUCTS['desk'])}; for CRM grant {','.join(PRODUCTS['crm'])}."
-        )
-    now = time.time()
+        raise
     connection = Connection(
         client_id=client.id,
         client_secret=client.secret,
         refresh_token=grant.refresh_token,
         access_token="",
         expires_at=0.0,
-        scopes=grant.scopes,
+        scopes=scopes,
         data_centre=place.data_centre,
-        hosts=replace(place.hosts, crm=checked_crm(grant.api_domain, place.hosts)),
-    ).with_grant(grant, now=now)
+        hosts=replace(place.hosts, crm=crm),
+    ).with_grant(grant, now=time.time())
     with file.locked():
+        earlier = file.read() if file.path.is_file() else None
         file.write(connection)
+    if earlier is not None:
+        with suppress(ZohoError):  # the new sign-in stands whether or not the old one can be ended
+            revoke(earlier.refresh_token, earlier.hosts)
     return connection
+
+
+def _checked(scopes: Sequence[str], api_domain: str, hosts: Hosts) -> str:
+    """The CRM host of a sign-in that can export something."""
+    if not products(scopes):
+        raise ZohoSignInFailed(
+            "The code was made with too few scopes for any export. For Desk grant "
+            f"{','.join(PRODUCTS['desk'])}; for CRM grant {','.join(PRODUCTS['crm'])}."
+        )
+    return checked_crm(api_domain, hosts)
+
+
+def organisations(file: ConnectionFile) -> dict[str, str]:
+    """The Desk organisations that the sign-in sees: name by id."""
+    rows = rows_of(_api("desk", file).get("organizations").body)
+    return {str(row["id"]): str(row.get("companyName") or "") for row in rows}
 
 
 def choose_organisation(file: ConnectionFile, wanted: str = "") -> str:
@@ -69,8 +93,7 @@ def choose_organisation(file: ConnectionFile, wanted: str = "") -> str:
 
     Raises BadInput if there are several and none was named, or the named one is not among them.
     """
-    rows = _api("desk", file).get("organizations", cost=1).body
-    found = {str(row["id"]): str(row.get("companyName") or "") for row in (rows or {})["data"]}
+    found = organisations(file)
     listed = ", ".join(f"{name} ({title})" for name, title in found.items())
     if wanted and wanted not in found:
         raise BadInput(f"The sign-in cannot see the Desk organisation {wanted}, only: {listed}.")
@@ -90,11 +113,11 @@ def check(product: str, file: ConnectionFile) -> Check:
     try:
         api = _api(product, file)
         body = api.get("organizations" if product == "desk" else "org").body
+        rows = rows_of(body, "data" if product == "desk" else "org")
         if product == "desk":
             api.get("tickets", {"from": 0, "limit": 1}, cost=LIST_PAGE)
     except ZohoError as error:
         return Check(product, works=False, said=str(error))
-    rows: Sequence[dict[str, object]] = (body or {}).get("data" if product == "desk" else "org", [])
     names = [str(row.get("companyName") or row.get("company_name") or "") for row in rows]
     left = api.budget.remaining
     credits = f"; {left:,} credits left today" if left is not None else ""

@@ -1,4 +1,4 @@
-"""What calls cost: Zoho's daily credits, a budget kept over all runs, and a forecast.
+"""What calls cost: Zoho's daily credits, and a budget kept over all runs.
 
 Desk (help.zoho.com, "Working with API credits"): one record costs 1, a page of a list 3 up to
 offset 2,000. CRM (API v8, "API limits"): one call costs 1 here. What Zoho says in its headers
@@ -8,7 +8,6 @@ counts more than these rules.
 from __future__ import annotations
 
 import json
-import math
 import threading
 import time
 from collections.abc import Callable
@@ -146,26 +145,7 @@ class Budget:
 
     def _read(self) -> dict[str, int]:
         try:
-            return {
-                str(name): int(spent) for name, spent in json.loads(self._file.read_bytes()).items()
-            }
+            found = json.loads(self._file.read_bytes() if self._file else b"{}")
+            return {str(name): int(spent) for name, spent in found.items()}
         except (OSError, ValueError, AttributeError):
             return {}
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """What an export will cost: calls by what they are for, in credits."""
-
-    product: str
-    lines: tuple[tuple[str, int, int], ...]
-    """(what, how many records, credits)"""
-
-    @property
-    def credits(self) -> int:
-        """All credits together."""
-        return sum(credits for _, _, credits in self.lines)
-
-    def days(self, credits_a_day: int) -> int:
-        """Days it takes with so many credits in 24 hours."""
-        return max(1, math.ceil(self.credits / credits_a_day)) if credits_a_day > 0 else 0

@@ -14,8 +14,10 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 from backend.domain.errors import ZohoError, ZohoNotFound
+from backend.zoho.answers import page_of, record_of, rows_of
 from backend.zoho.calls import NO_HEADERS, Api
 from backend.zoho.journal import Kept, Page, Span
 
@@ -68,12 +70,10 @@ class _Records:
                 {"page_token": token} if token and number > PAGES_BY_NUMBER else {"page": number}
             )
             body = self._api.get(self._module, asked | place, headers=_since(since)).body
-            if body is None:
-                return
-            for row in body["data"]:
+            for row in rows_of(body):
                 yield str(row["id"]), str(row.get("Modified_Time") or "")
-            token, number = body["info"].get("next_page_token"), number + 1
-            if not body["info"].get("more_records"):
+            token, number = page_of(body).get("next_page_token"), number + 1
+            if not page_of(body).get("more_records"):
                 return
 
     def _deleted(self, since: datetime | None) -> set[str]:
@@ -83,11 +83,9 @@ class _Records:
         while True:
             asked: dict[str, str | int] = {"type": "all", "page": number, "per_page": PER_PAGE}
             body = self._api.get(f"{self._module}/deleted", asked, headers=_since(since)).body
-            if body is None:
-                return found
-            found.update(str(row["id"]) for row in body["data"])
+            found.update(str(row["id"]) for row in rows_of(body))
             number += 1
-            if not body["info"].get("more_records"):
+            if not page_of(body).get("more_records"):
                 return found
 
     def _record(self, record_id: str) -> Json | None:
@@ -95,8 +93,8 @@ class _Records:
             body = self._api.get(f"{self._module}/{record_id}").body
         except ZohoNotFound:
             return None
-        rows = body["data"] if body else []
-        return dict(rows[0]) if rows else None
+        rows = rows_of(body)
+        return record_of(rows[0]) if rows else None
 
 
 class Solutions(_Records):
@@ -146,9 +144,9 @@ class Cases(_Records):
                 "page": number,
             }
             body = self._optional(f"{self._module}/{record_id}/Notes", asked)
-            found += body["data"] if body else []
+            found += rows_of(body)
             number += 1
-            if not body or not body["info"].get("more_records"):
+            if not page_of(body).get("more_records"):
                 return found
 
     def _of_contact(self, contact: str) -> list[Json]:
@@ -162,9 +160,9 @@ class Cases(_Records):
         while index is not None:
             asked = {"index": index} if index else {}
             body = self._optional(f"Contacts/{contact}/Emails", asked)
-            found += body["Emails"] if body else []
-            following = body["info"] if body else {}
-            index = following.get("next_index") if following.get("more_records") else None
+            found += rows_of(body, "Emails")
+            page = page_of(body)
+            index = page.get("next_index") if page.get("more_records") else None
         with self._lock:
             self._mails[contact] = found
             while len(self._mails) > _CONTACTS_KEPT:
@@ -172,8 +170,8 @@ class Cases(_Records):
         return found
 
     def _text(self, contact: str, mail: Json) -> list[Json]:
-        body = self._optional(f"Contacts/{contact}/Emails/{mail['message_id']}", {})
-        return list(body["Emails"]) if body else []
+        name = quote(str(mail["message_id"]), safe="")
+        return rows_of(self._optional(f"Contacts/{contact}/Emails/{name}", {}), "Emails")
 
     def _optional(self, path: str, asked: Mapping[str, str | int]) -> Json | None:
         """What belongs to a Case; None if it has gone."""

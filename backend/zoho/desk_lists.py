@@ -1,7 +1,7 @@
 """Desk's lists read without a gap: pages that overlap by one row, and windows of time.
 
 A page of an offset list shifts when a row before it leaves; then the first row of the next page is
-not the last of this one, and the list is read again. A search gives 1,000 rows at most, so it is
+not the last of this one, and the list is read again. A search is read up to 900 rows, so it is
 asked in windows of time small enough.
 """
 
@@ -12,12 +12,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from backend.domain.errors import ZohoError
+from backend.zoho.answers import rows_of
 from backend.zoho.calls import Api
 from backend.zoho.credits import list_page
 
 Json = dict[str, Any]
 Params = Mapping[str, str | int]
-SEARCH_LIMIT = 1_000
+SEARCH_LIMIT = 900  # Zoho gives 1,000; a page that begins below must not end beyond
 READS_OF_ONE_LIST = 6
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 Place = tuple[int, str]
@@ -36,11 +37,6 @@ class TooMany(Exception):
     def __init__(self, count: int) -> None:
         super().__init__(count)
         self.count = count
-
-
-def rows_of(body: Any) -> list[Json]:
-    """The rows of a Desk list; none for the empty answer of a 204."""
-    return list(body["data"]) if body else []
 
 
 def pages(

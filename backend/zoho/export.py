@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -14,12 +14,13 @@ from filelock import FileLock, Timeout
 from backend.domain.errors import Unavailable, ZohoForbidden
 from backend.zoho.calls import Api, Patience
 from backend.zoho.connection import Tokens
-from backend.zoho.credits import Budget
+from backend.zoho.credits import DAY_SECONDS, Budget
 from backend.zoho.crm import Cases, Solutions
-from backend.zoho.desk import Articles, Tickets
-from backend.zoho.journal import BOOKS, Journal, Span
+from backend.zoho.desk_articles import Articles
+from backend.zoho.desk_tickets import Tickets
+from backend.zoho.journal import BOOKS, Journal, Span, iso
 from backend.zoho.private_files import private_folder
-from backend.zoho.running import Outcome, Runner, Source, Step, now
+from backend.zoho.running import Outcome, Runner, Source, Step
 from backend.zoho.scopes import NAMES, advice, missing
 
 CATCH_UPS = 3
@@ -84,7 +85,7 @@ def open_api(
     )
 
 
-def export(
+def export_all(
     wish: Wish,
     *,
     api: Api,
@@ -92,24 +93,24 @@ def export(
     limits: Limits,
     watch: Callable[[Step], None] = lambda step: None,
 ) -> Report:
-    """Exports, from where the last export got to, into a private folder.
+    """Exports, from where the last export got to, into a private folder that is ours `alone`.
 
     Raises what a call raises; everything read until then is kept, and the next export goes on.
     """
     report = Report()
-    with alone(folder):
-        runner = Runner(folder, limits.parallel, limits.keep_days, watch, api.stop)
-        for source in sources(api):
-            if unfinished := runner.unfinished(source.stream):
-                report.resumed.append(source.stream)
-                report.add(source.stream, runner.run(source, unfinished))
-            for number in range(CATCH_UPS):
-                span = next_span(Journal(folder, source.stream), wish, limits, first=number == 0)
-                outcome = runner.run(source, span)
-                report.add(source.stream, outcome)
-                if not outcome.read:
-                    break
-            report.skipped_threads += getattr(source, "skipped_threads", 0)
+    runner = Runner(folder, limits.parallel, limits.keep_days, watch, api.stop)
+    for source in sources(api):
+        if unfinished := runner.unfinished(source.stream):
+            report.resumed.append(source.stream)
+            report.add(source.stream, runner.run(source, unfinished))
+        for number in range(CATCH_UPS):
+            journal = Journal(folder, source.stream)
+            span = next_span(journal, wish, limits, until=api.zoho_now(), first=number == 0)
+            outcome = runner.run(source, span)
+            report.add(source.stream, outcome)
+            if not outcome.read:
+                break
+        report.skipped_threads += getattr(source, "skipped_threads", 0)
     return report
 
 
@@ -118,21 +119,23 @@ def sources(api: Api) -> Sequence[Source]:
     return (Articles(api), Tickets(api)) if api.product == "desk" else (Solutions(api), Cases(api))
 
 
-def next_span(journal: Journal, wish: Wish, limits: Limits, *, first: bool) -> Span:
-    """What the next run covers: all that changed since the last one, or what was wished for."""
-    state, until = journal.state(), now()
+def next_span(journal: Journal, wish: Wish, limits: Limits, *, until: float, first: bool) -> Span:
+    """What the next run covers: all that changed since the last one, or what was wished for.
+
+    `until` is the time by Zoho's clock: by a clock ahead of it, changes would be passed over.
+    """
+    state = journal.state()
     reached = max(state.cursors.get(wish.department, ""), state.cursors.get("*", ""))
     looked = state.looks.get(wish.department) or state.looks.get("*")
-    due = looked is None or datetime.fromisoformat(looked) < datetime.fromisoformat(
-        until
-    ) - timedelta(days=limits.recheck_days)
+    age = until - datetime.fromisoformat(looked).timestamp() if looked else 0.0
+    due = looked is None or age > limits.recheck_days * DAY_SECONDS
     wished = wish.since if first else None
     return Span(
         since=wished or reached or None,
-        until=until,
+        until=iso(until),
         scope=wish.department,
         again=wished is not None,
-        full_look=first and due,
+        full_look=first and (due or wished is not None),
     )
 
 

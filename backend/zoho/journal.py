@@ -11,13 +11,15 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from backend.domain.errors import ZohoError
 from backend.zoho.private_files import open_private, private_folder, write_all, write_private
 
 BOOKS = ".export"
-EXPIRED = "-"
+EXPIRED, DELETED = "-", "x"
 Phase = Literal["idle", "listing", "reading", "closing", "compacting"]
 
 
@@ -56,10 +58,16 @@ class Todo:
     mark: str = ""
     gone: bool = False
 
+    def __post_init__(self) -> None:
+        if set("\t\n\r") & set(self.id + self.mark):
+            raise ZohoError(
+                f"Zoho lists the record {self.id!r} with a line break in its id or time."
+            )
+
 
 @dataclass(frozen=True)
 class Kept:
-    """When a known record was exported (a date, or EXPIRED) and its mark at that time."""
+    """When a known record was exported (a date, EXPIRED or DELETED) and its mark at that time."""
 
     day: str
     mark: str
@@ -136,17 +144,22 @@ class Journal:
         return [Todo(name, mark, kind == "gone") for kind, name, mark in rows]
 
     def known(self) -> dict[str, Kept]:
-        """Every record that was exported and is not deleted, by id."""
+        """Every record that was exported or noted as deleted, by id."""
         rows = (row.split("\t") for row in _read(self._file("known")).decode().splitlines())
         return {name: Kept(day, mark) for name, day, mark in rows}
 
     def write_known(self, known: Mapping[str, Kept]) -> None:
-        """Notes every record that was exported and is not deleted."""
+        """Notes every record that was exported or is deleted."""
         rows = (f"{name}\t{kept.day}\t{kept.mark}\n" for name, kept in known.items())
         write_private(self._file("known"), "".join(rows).encode())
 
     def _file(self, kind: str) -> Path:
         return self._base.with_name(f"{self._base.name}.{kind}")
+
+
+def iso(moment: float) -> str:
+    """A time stamp as ISO text in UTC, to the millisecond."""
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
 
 
 def _read(file: Path) -> bytes:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from backend.domain.errors import BadInput
+from backend.domain.errors import BadInput, DiskFull
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
 _OTHERS = 0o077
@@ -38,7 +41,7 @@ def write_private(file: Path, content: bytes) -> None:
     fresh = file.with_name(file.name + ".new")
     fresh.unlink(missing_ok=True)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
-    with os.fdopen(descriptor, "wb") as opened:
+    with room(), os.fdopen(descriptor, "wb") as opened:
         opened.write(content)
         opened.flush()
         os.fsync(opened.fileno())
@@ -61,7 +64,22 @@ def open_private(file: Path) -> int:
 
 
 def write_all(descriptor: int, content: bytes) -> None:
-    """Writes all of it: one system call may take only a part."""
+    """Writes all of it: one system call may take only a part. Raises DiskFull."""
     left = memoryview(content)
-    while left:
-        left = left[os.write(descriptor, left) :]
+    with room():
+        while left:
+            left = left[os.write(descriptor, left) :]
+
+
+@contextmanager
+def room() -> Iterator[None]:
+    """Turns a disk without room into DiskFull."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise DiskFull(
+            "The disk is full. What was read so far is kept: make room, then run the export "
+            "again, and it goes on from there."
+        ) from error

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from backend.zoho.private_files import open_private, private_folder, replace, write_all
+from backend.zoho.private_files import open_private, private_folder, replace, room, write_all
 
 _ID = re.compile(rb'\{"id":"([^"\\]+)"')
 _DELETED = b',"deleted":true}\n'
@@ -98,7 +98,7 @@ class RawFile:
         fresh = self.path.with_name(self.path.name + ".new")
         fresh.unlink(missing_ok=True)
         descriptor = open_private(fresh)
-        with os.fdopen(descriptor, "wb") as kept:
+        with room(), os.fdopen(descriptor, "wb") as kept:
             for number, line in enumerate(self._lines(), start=1):
                 if number in keep:
                     kept.write(line)

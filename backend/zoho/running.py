@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from backend.zoho.journal import EXPIRED, Journal, Kept, Page, Span, State, Todo
+from backend.zoho.journal import DELETED, EXPIRED, Journal, Kept, Page, Span, State, Todo
 from backend.zoho.raw_file import RawFile, raw_line
 
 _AHEAD = 4
@@ -87,20 +87,22 @@ class Runner:
             if state.phase == "reading":
                 state = self._read(source, journal, raw, state)
             todo = journal.todo()
+            deleted = raw.deleted_since(state.start) if state.phase == "closing" else set[str]()
             if state.phase == "closing":
-                state = self._close(journal, raw, state, todo)
+                state = self._close(journal, state, todo, deleted)
             if state.phase == "compacting":
                 self._compact(journal, raw, state)
-            return Outcome(len(todo), sum(one.gone for one in todo))
+            return Outcome(len(todo), len(deleted))
         finally:
             raw.close()
 
     def _list(self, source: Source, journal: Journal, state: State) -> State:
         span = _span(state)
         known, pages = journal.known(), journal.pages()
+        alive = {name: kept for name, kept in known.items() if kept.day != DELETED}
         found = sum(len(page.items) for page in pages)
         self.watch(Step(source.stream, "listing", found, None))
-        for page in source.pages(span, known, pages[-1].at if pages else None):
+        for page in source.pages(span, alive, pages[-1].at if pages else None):
             journal.add_page(page)
             pages.append(page)
             found += len(page.items)
@@ -125,14 +127,13 @@ class Runner:
         raw.sync()
         return journal.save(state.into("closing"))
 
-    def _close(self, journal: Journal, raw: RawFile, state: State, todo: Sequence[Todo]) -> State:
+    def _close(
+        self, journal: Journal, state: State, todo: Sequence[Todo], deleted: Collection[str]
+    ) -> State:
         span, known = _span(state), journal.known()
-        deleted = raw.deleted_since(state.start)
         for one in todo:
-            if one.id in deleted:
-                known.pop(one.id, None)
-            else:
-                known[one.id] = Kept(span.until[:10], one.mark)
+            day = DELETED if one.id in deleted else span.until[:10]
+            known[one.id] = Kept(day, one.mark)
         journal.write_known(expire(known, keep_days=self.keep_days, today=span.until[:10]))
         cursors, looks = dict(state.cursors), dict(state.looks)
         if span.since is None or span.since <= cursors.get(span.scope, span.since):
@@ -159,7 +160,8 @@ def plan(pages: Iterable[Page], known: Mapping[str, Kept], *, again: bool) -> li
         for name, mark in marks.items()
         if again or not mark or name not in known or known[name].mark != mark
     ]
-    lost = [Todo(name, gone=True) for name in gone - marks.keys()]
+    noted = {name for name, kept in known.items() if kept.day == DELETED}
+    lost = [Todo(name, gone=True) for name in gone - marks.keys() - noted]
     return sorted((*fresh, *lost), key=lambda one: (len(one.id), one.id))
 
 
@@ -198,11 +200,6 @@ def in_order(
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-def now() -> str:
-    """This moment as ISO text in UTC, to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _span(state: State) -> Span:

@@ -113,6 +113,8 @@ def revoke(refresh_token: str, hosts: Hosts) -> bool:
             )
         except requests.RequestException:
             raise _unreachable(hosts) from None
+    if answer.status_code >= 500:
+        raise _unreachable(hosts)
     return answer.ok
 
 
@@ -150,7 +152,7 @@ def _grant(token: dict[str, Any], refresh_token: str) -> Grant:
         access_token=str(token["access_token"]),
         refresh_token=refresh_token,
         seconds=float(token.get("expires_in") or 3600),
-        scopes=tuple(re.split(r"[\s,]+", _text(token.get("scope")))),
+        scopes=tuple(filter(None, re.split(r"[\s,]+", _text(token.get("scope"))))),
         api_domain=str(token.get("api_domain") or ""),
     )
 

@@ -6,7 +6,16 @@ import runpy
 import sys
 from pathlib import Path
 
-NAMES = ("runner", "overhead", "memory", "search", "privacy", "export_model", "conversions")
+NAMES = (
+    "runner",
+    "overhead",
+    "memory",
+    "search",
+    "privacy",
+    "export_model",
+    "conversions",
+    "export",
+)
 
 
 def main() -> None:

@@ -39,6 +39,7 @@ from trainer.vocabularies import add_vocabulary
 
 SIGNS = "aіїєґҐЖ щ'’\"–—…€🙂\n\t  .,!?{}<>|/0123456789ßéЇ"  # noqa: RUF001
 FAMILIES = ("llama", "llama with biases, tied", "llama 3", "mistral", "qwen2", "qwen3")
+PROMPT_TOKENS = 300
 STUDY = {"llama": "llama-spm", "gptj": "gpt-2"}
 Split = Callable[[str], list[int]]
 
@@ -98,7 +99,11 @@ def _tensors(converter: Path, work: Path) -> int:
 
 
 def _parity(work: Path) -> int:
-    """Comparisons that are not equal enough, of the study's families with their vocabularies."""
+    """Comparisons that are not equal enough, of the study's families with their vocabularies.
+
+    Where weights are random, the two likeliest of 32,000 tokens are often within rounding of each
+    other, so there only the KL decides; the trained ones must write the same 50 tokens.
+    """
     wrong = 0
     print(f"\n{'model':18}{'prompts':>8}{'tokens':>8}{'same 50':>9}{'same top':>10}{'KL':>10}")
     for family, vocabulary in STUDY.items():
@@ -109,19 +114,20 @@ def _parity(work: Path) -> int:
         write_model(model, config, tokenizer)
         for state in ("random", "trained"):
             if state == "trained":
-                read_aloud(model, QUESTIONS, steps=200)
+                asked = prompts(model, budget=PROMPT_TOKENS)
+                read_aloud(model, [f"{one} {one[-200:]}" for one in asked], steps=400)
             found = _compared(model, model / f"{state}.gguf")
             print(
                 f"{family + ', ' + state:18}{found.prompts:8}{found.positions:8}"
                 f"{found.same_greedy:9.2f}{found.same_top:10.4f}{found.kl:10.1e}"
             )
-            wrong += found.same_greedy < 1 or found.kl > 1e-4
+            wrong += found.kl > 1e-4 or (state == "trained" and found.same_greedy < 1)
     return wrong
 
 
 def _compared(model: Path, out: Path) -> Parity:
     write_gguf(model, out, name=out.stem)
-    texts = written(out, prompts(model, budget=300), model, tokens=50)
+    texts = written(out, prompts(model, budget=PROMPT_TOKENS), model, tokens=50)
     return parity(out, texts, reference_logits(model, [one.ids for one in texts]))
 
 

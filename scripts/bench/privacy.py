@@ -49,6 +49,7 @@ def main(arguments: Sequence[str]) -> int:
         _show(console, title, found)
         if given.misses and not contact:
             _list(console, found)
+    _show_alarms(console, rows, find)
     _show_speed(console, rows, find, before)
     if given.presidio:
         privacy_presidio.compare(console, rows, find)
@@ -76,6 +77,14 @@ def _list(console: Console, scores: dict[tuple[str, str, str], Score]) -> None:
                 console.print(
                     f"{kind} {name} {language} {label}: {text}", markup=False, soft_wrap=True
                 )
+
+
+def _show_alarms(console: Console, rows: Sequence[Row], find: Finder) -> None:
+    """How often something is found in a text that has nothing labelled, such as one of versions."""
+    for name in sorted({row.set for row in rows}):
+        empty = [row for row in rows if row.set == name and not row.labelled]
+        alarms = sum(bool(find(row.text)) for row in empty)
+        console.print(f"{name}: {len(empty)} texts without any label, finds in {alarms} of them")
 
 
 def _show_speed(console: Console, rows: Sequence[Row], find: Finder, before: float) -> None:

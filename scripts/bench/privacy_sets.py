@@ -50,6 +50,7 @@ class Row:
     text: str
     spans: tuple[Gold, ...]
     neither: tuple[Gold, ...] = ()
+    labelled: bool = True
 
 
 def is_seen(row_id: str) -> bool:
@@ -81,7 +82,15 @@ def _row(row: dict[str, object], name: str) -> Row:
         elif span["label"] not in NOT_ASKED:
             raise BadInput(f"{row['id']} has the label {span['label']}, which nothing here maps.")
     text = str(row["text"])
-    return Row(str(row["id"]), name, str(row.get("lang", "")), text, tuple(spans), tuple(neither))
+    return Row(
+        str(row["id"]),
+        name,
+        str(row.get("lang", "")),
+        text,
+        tuple(spans),
+        tuple(neither),
+        bool(row["spans"]),
+    )
 
 
 def with_contact(row: Row) -> Known:

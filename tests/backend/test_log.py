@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from backend.log import MAX_BYTES, log_file, rotate, start_log
-from backend.settings import LogSettings, Settings
+from backend.setting_groups import LogSettings
+from backend.settings import Settings
 
 WRITE = """
 import os, sys

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from urllib.parse import urlencode
 
@@ -31,6 +32,8 @@ def consent() -> ResponseReturnValue:
 def token() -> ResponseReturnValue:
     """A code for tokens, or a refresh token for a new access token."""
     asked, found = request.values, portal()
+    if slow := found.take_fault(request.path, "slow"):
+        time.sleep(slow.seconds)
     with found.lock:
         found.seen.grants[asked.get("grant_type", "")] += 1
         if found.take_fault(request.path, "busy"):

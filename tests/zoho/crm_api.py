@@ -10,7 +10,7 @@ from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from tests.zoho.crm_records import CaseRecord
-from tests.zoho.guarding import guarded, portal, refusal
+from tests.zoho.guarding import guarded, maybe_shift, portal, refusal
 
 Json = dict[str, Any]
 crm = Blueprint("crm", __name__, url_prefix="/crm/v8")
@@ -89,12 +89,14 @@ def organisation() -> ResponseReturnValue:
 @crm.get("/Cases")
 @guarded("crm", CASES)
 def cases() -> ResponseReturnValue:
+    maybe_shift("Cases")
     return _listed({name: one.record for name, one in portal().cases.items()})
 
 
 @crm.get("/Solutions")
 @guarded("crm", SOLUTIONS)
 def solutions() -> ResponseReturnValue:
+    maybe_shift("Solutions")
     return _listed(portal().solutions)
 
 

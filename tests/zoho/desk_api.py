@@ -10,8 +10,7 @@ from flask import Blueprint, Response, abort, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from tests.zoho.desk_records import DEPARTMENTS, TicketRecord
-from tests.zoho.guarding import guarded, portal, refusal
-from tests.zoho.portal import ORG_ID
+from tests.zoho.guarding import guarded, maybe_shift, portal, refusal
 
 Json = dict[str, Any]
 desk = Blueprint("desk", __name__, url_prefix="/api/v1")
@@ -38,7 +37,8 @@ def _rows(found: Sequence[Json], *, most: int, first: int = 0, count: bool = Fal
 @desk.get("/organizations")
 @guarded("desk", BASIC, org=False)
 def organizations() -> ResponseReturnValue:
-    return jsonify({"data": [{"id": int(ORG_ID), "companyName": "Acme", "edition": "ENTERPRISE"}]})
+    found = portal().organisations.items()
+    return jsonify({"data": [{"id": int(name), "companyName": title} for name, title in found]})
 
 
 @desk.get("/departments")
@@ -50,6 +50,7 @@ def departments() -> ResponseReturnValue:
 @desk.get("/articles")
 @guarded("desk", ARTICLES, weight=3)
 def list_articles() -> ResponseReturnValue:
+    maybe_shift("articles")
     wanted = request.args.get("status")
     records = sorted(portal().articles.values(), key=lambda one: one.record["modifiedTime"])
     found = [one.listed for one in records if wanted in (None, one.record["status"])]
@@ -75,11 +76,13 @@ def translation(article_id: str, locale: str) -> ResponseReturnValue:
 @desk.get("/tickets/search")
 @guarded("desk", SEARCH, weight=3)
 def search() -> ResponseReturnValue:
+    maybe_shift("tickets")
     found = [one for one in portal().tickets.values() if not one.archived and _matches(one)]
     if int(request.args.get("from", 0)) >= portal().search_limit:
         return refusal("desk", 422, "UNPROCESSABLE_ENTITY", "from is too large")
     order = request.args.get("sortBy", "modifiedTime")
-    found.sort(key=lambda one: (one.record[order], one.id))
+    axis = order.removeprefix("-")
+    found.sort(key=lambda one: (one.record[axis], one.id), reverse=order.startswith("-"))
     listed = [one.listed for one in found]
     if not portal().tells_modified_in_lists:
         for row in listed:
@@ -112,6 +115,7 @@ def list_tickets() -> ResponseReturnValue:
 @desk.get("/tickets/archivedTickets")
 @guarded("desk", TICKETS, weight=3)
 def archived() -> ResponseReturnValue:
+    maybe_shift("archived")
     department = request.args.get("departmentId")
     if not department:
         return refusal("desk", 422, "INVALID_DATA", "departmentId is missing")

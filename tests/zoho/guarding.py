@@ -21,6 +21,12 @@ def portal() -> Portal:
     return found
 
 
+def maybe_shift(kind: str) -> None:
+    """Takes the first record of a list away if that is to happen now."""
+    if portal().take_fault(request.path, "shift"):
+        portal().shift(kind)
+
+
 def refusal(product: str, status: int, code: str, message: str = "No.") -> Response:
     """An error as Desk or as CRM writes it."""
     if product == "desk":
@@ -91,7 +97,7 @@ def _refused(found: Portal, product: str, scope: str, *, org: bool) -> Response 
 def _served(
     found: Portal, product: str, weight: int, route: Callable[[], ResponseReturnValue]
 ) -> ResponseReturnValue:
-    fault = found.take_fault(request.path, "error", "busy", "spent", "slow", "not_json")
+    fault = found.take_fault(request.path, "error", "busy", "spent", "slow", "not_json", "strange")
     if fault and fault.kind == "slow":
         time.sleep(fault.seconds)
     elif fault:
@@ -114,6 +120,8 @@ def _served(
 def _broken(product: str, fault: Fault) -> ResponseReturnValue:
     if fault.kind == "not_json":
         return Response("<html>Bad gateway</html>", status=200, mimetype="text/html")
+    if fault.kind == "strange":
+        return jsonify({"something": "else"})
     if fault.kind == "error":
         codes = {400: "BAD_REQUEST", 403: "FORBIDDEN", 404: "URL_NOT_FOUND", 422: "INVALID_DATA"}
         return refusal(product, fault.status, codes.get(fault.status, "INTERNAL_SERVER_ERROR"))

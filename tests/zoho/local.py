@@ -30,6 +30,10 @@ class LocalZoho:
         """Something goes wrong on paths that match; see `tests.zoho.portal.Fault`."""
         self._post("fault", {"kind": kind, "path": path, **more})
 
+    def reset(self) -> None:
+        """As it was when it started."""
+        self._post("reset", {})
+
     def calm(self) -> None:
         """Nothing goes wrong any more."""
         self._post("calm", {})
@@ -45,6 +49,14 @@ class LocalZoho:
     def touch(self, kind: str, record_id: str) -> None:
         """A record changes now; kinds as for `delete`."""
         self._post("call", {"name": "touch", "arguments": [kind, record_id]})
+
+    def withdraw(self, article_id: str) -> None:
+        """An article is published no more."""
+        self._post("call", {"name": "withdraw", "arguments": [article_id]})
+
+    def touch_all_tickets(self) -> None:
+        """All tickets change in the same millisecond."""
+        self._post("call", {"name": "touch_all", "arguments": ["tickets"]})
 
     def grant(self, *scopes: str) -> str:
         """A code as the Self Client page shows it."""

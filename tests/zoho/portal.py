@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.zoho import article_records, crm_records, desk_records
@@ -25,7 +25,7 @@ class Fault:
     kinds: `expired`, `error` (with `status`), `busy` (429 without Retry-After), `spent` (429 with
     Retry-After `seconds`), `drop` (the connection closes), `cut` (half a body), `slow`
     (`seconds`), `reply` (the ticket being read gets another message), `delete` (it disappears),
-    `not_json`.
+    `not_json`, `strange` (JSON of another shape), `shift` (the first of a list goes).
     """
 
     kind: str
@@ -52,6 +52,7 @@ class Portal:
     """One organisation, and the rules it is served by."""
 
     def __init__(self, *, tickets: int = 60, cases: int = 40, seed: int = 1) -> None:
+        self.made = tickets, cases
         made = [desk_records.ticket(number) for number in range(tickets)]
         self.tickets: dict[str, TicketRecord] = {one.id: one for one in made}
         self.articles = article_records.articles()
@@ -73,7 +74,13 @@ class Portal:
         self.search_limit = 1000
         self.tells_modified_in_lists = True
         self.weights = True
+        self.behind = 0.0
+        self.organisations = {ORG_ID: "Acme"}
         self._numbers = iter(range(1, 10**9))
+
+    def now(self) -> datetime:
+        """The time by Zoho's clock."""
+        return datetime.now(UTC) - timedelta(seconds=self.behind)
 
     def secret(self, kind: str) -> str:
         """A token as Zoho makes them, marked so that a test finds it wherever it leaks."""
@@ -94,13 +101,13 @@ class Portal:
 
     def reply(self, ticket_id: str, text: str = "One more thing.") -> None:
         """A customer writes into a ticket now."""
-        self.tickets[ticket_id].add_reply(text, now=datetime.now(UTC))
+        self.tickets[ticket_id].add_reply(text, now=self.now())
 
     def delete(self, kind: str, record_id: str) -> None:
         """A record goes, as someone deletes it in Zoho."""
         with self.lock:
             if kind in self.deleted:
-                now = crm_records.stamp(datetime.now(UTC))
+                now = crm_records.stamp(self.now())
                 entry = {"id": record_id, "type": "recycle", "deleted_time": now}
                 self.deleted[kind].append(entry)
                 records: dict[str, Any] = self.cases if kind == "Cases" else self.solutions
@@ -108,9 +115,22 @@ class Portal:
                 records = self.tickets if kind == "tickets" else self.articles
             records.pop(record_id, None)
 
+    def shift(self, kind: str) -> None:
+        """The first record of a list goes while the list is read."""
+        if kind == "archived":
+            found = [name for name, one in self.tickets.items() if one.archived]
+            self.delete("tickets", found[0])
+        elif kind == "tickets":
+            live = [one for one in self.tickets.values() if not one.archived]
+            self.delete(kind, min(live, key=lambda one: str(one.record["createdTime"])).id)
+        elif kind == "articles":
+            self.delete(kind, next(iter(self.articles)))
+        else:
+            self.delete(kind, min(self.cases if kind == "Cases" else self.solutions, key=int))
+
     def touch(self, kind: str, record_id: str) -> None:
         """A record changes now."""
-        now = datetime.now(UTC)
+        now = self.now()
         if kind == "tickets":
             self.tickets[record_id].touch(now=now)
         elif kind == "articles":
@@ -119,6 +139,17 @@ class Portal:
             record = self.solutions if kind == "Solutions" else None
             changed = record[record_id] if record else self.cases[record_id].record
             changed["Modified_Time"] = crm_records.stamp(now)
+
+    def withdraw(self, article_id: str) -> None:
+        """An article is published no more."""
+        self.articles[article_id].record["status"] = "Unpublished"
+        self.touch("articles", article_id)
+
+    def touch_all(self, kind: str) -> None:
+        """All tickets change in the same millisecond, as after an import."""
+        now = self.now()
+        for one in self.tickets.values():
+            one.touch(now=now)
 
     def grant(self, scopes: str) -> str:
         """A code as the Self Client page shows it, for these scopes."""

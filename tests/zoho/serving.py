@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, cast
 
-from flask import Blueprint, Flask, jsonify, request
+from flask import Blueprint, Flask, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
+from werkzeug.http import http_date
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.zoho.accounts import accounts
@@ -30,9 +31,9 @@ def fault() -> ResponseReturnValue:
 
 @door.post("/call")
 def call() -> ResponseReturnValue:
-    """One of the portal's own deeds: `reply`, `delete`, `touch`, `grant`."""
+    """One of the portal's own deeds."""
     asked = request.get_json()
-    if asked["name"] not in ("reply", "delete", "touch", "grant"):
+    if asked["name"] not in ("reply", "delete", "touch", "touch_all", "withdraw", "grant"):
         return jsonify({"error": "no such deed"}), 404
     with portal().lock:
         return jsonify({"result": getattr(portal(), asked["name"])(*asked["arguments"])})
@@ -44,6 +45,14 @@ def rule() -> ResponseReturnValue:
     for name, value in request.get_json().items():
         getattr(portal(), name)
         setattr(portal(), name, value)
+    return jsonify({})
+
+
+@door.post("/reset")
+def reset() -> ResponseReturnValue:
+    """As it was when it started: other records are made, tokens and faults are gone."""
+    found = portal()
+    current_app.config["PORTAL"] = Portal(tickets=found.made[0], cases=found.made[1])
     return jsonify({})
 
 
@@ -88,6 +97,11 @@ class _Quiet(WSGIRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The Date header, by Zoho's clock."""
+        app = cast(Flask, self.server.app)
+        return http_date(app.config["PORTAL"].now())
 
     def log(self, type: str, message: str, *arguments: object) -> None:
         """Nothing."""

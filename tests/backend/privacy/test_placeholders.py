@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import pickle
 import string
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -135,3 +137,14 @@ def test_a_map_neither_shows_nor_pickles_its_values() -> None:
     assert "example" not in repr(placeholders)
     with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(placeholders)
+
+
+def test_web_views_load_no_recogniser_with_the_labels() -> None:
+    program = (
+        "import sys\nfrom backend.privacy import placeholders_in\n"
+        "print(*(name for name in sys.modules if name.startswith('backend.privacy')))\n"
+        "assert not {'stdnum', 'phonenumbers', 'pymorphy3'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert set(done.stdout.split()) == {"backend.privacy", "backend.privacy.labels"}, done.stderr

@@ -1,4 +1,4 @@
-"""Desk as a source of records: articles with translations, tickets with whole conversations."""
+"""Desk's tickets as a source of records: each with its whole conversation, archived ones too."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from backend.domain.errors import ZohoError, ZohoForbidden, ZohoNotFound
+from backend.zoho.answers import record_of, rows_of
 from backend.zoho.calls import Api
 from backend.zoho.credits import LIST_PAGE
 from backend.zoho.desk_lists import (
@@ -18,7 +19,6 @@ from backend.zoho.desk_lists import (
     Place,
     Shifted,
     pages,
-    rows_of,
     whole,
     windows,
 )
@@ -27,56 +27,10 @@ from backend.zoho.journal import Kept, Page, Span
 
 OVERLAP = timedelta(minutes=15)
 """Search lags behind the tickets, so each run looks a little further back than the last one got."""
+CLOCK_GRAIN = timedelta(seconds=2)
+"""Zoho tells its time in whole seconds: what changed in this one is still looked for."""
 IDS_IN_A_SEARCH = 50
 READS_OF_A_BUSY_TICKET = 3
-
-
-class Articles:
-    """Published articles. Whatever is not published any more counts as deleted."""
-
-    stream = "desk/articles"
-
-    def __init__(self, api: Api) -> None:
-        self._api = api
-
-    def pages(self, span: Span, known: Mapping[str, Kept], after: Any) -> Iterator[Page]:
-        """One page with all: the list is short, and only a whole one shows what has gone."""
-        if after is not None:
-            return
-        asked = {"status": "Published", "sortBy": "modifiedTime"}
-        rows = whole(self._api, "articles", asked, limit=50, first=1)
-        items = tuple((str(row["id"]), _article_mark(row)) for row in rows)
-        listed = {name for name, _ in items}
-        lost = tuple((name, "") for name in sorted(known) if name not in listed)
-        yield Page(True, items + lost)  # reading a lost one tells whether it has really gone
-
-    def read(self, record_id: str) -> Json | None:
-        """The article and its published translations."""
-        try:
-            record = self._api.get(f"articles/{record_id}").body
-        except ZohoNotFound:
-            return None
-        if record is None or record.get("status") != "Published":
-            return None
-        found = []
-        for one in record.get("availableLocaleTranslations") or []:
-            if one["locale"] != record.get("locale") and one.get("status") in (None, "Published"):
-                found += self._translation(record_id, str(one["locale"]))
-        return {"record": record, "translations": found}
-
-    def _translation(self, record_id: str, locale: str) -> list[Json]:
-        try:
-            return [self._api.get(f"articles/{record_id}/translations/{locale}").body]
-        except ZohoNotFound:
-            return []
-
-
-def _article_mark(row: Json) -> str:
-    versions = [
-        f"{one.get('locale')}={one.get('translationId')}={one.get('status')}"
-        for one in row.get("availableLocaleTranslations") or []
-    ]
-    return "|".join(map(str, (row.get("modifiedTime"), row.get("latestVersion"), *versions)))
 
 
 class Tickets:
@@ -105,7 +59,7 @@ class Tickets:
     def _changed(self, span: Span, place: Any) -> Iterator[Page]:
         """By creation, which never moves; later also by change, in case Desk sets one alone."""
         start = datetime.fromisoformat(span.since) - OVERLAP if span.since else EARLIEST
-        end = datetime.fromisoformat(span.until)
+        end = datetime.fromisoformat(span.until) + CLOCK_GRAIN
         done, reached = place or (0, "")
         asked = {} if span.scope == "*" else {"departmentId": span.scope}
         for number, axis in enumerate(("createdTime", "modifiedTime")[: 2 if span.since else 1]):
@@ -122,16 +76,17 @@ class Tickets:
         done, here = place or (0, BEGINNING)
         for number, name in enumerate(names):
             if number >= done:
-                yield from self._archived_of(name, number, tuple(here))
+                yield from self._archived_of(span, name, number, tuple(here))
                 here = BEGINNING
 
-    def _archived_of(self, name: str, number: int, here: Place) -> Iterator[Page]:
+    def _archived_of(self, span: Span, name: str, number: int, here: Place) -> Iterator[Page]:
         asked, path = {"departmentId": name}, "tickets/archivedTickets"
         for _ in range(READS_OF_ONE_LIST):
             try:
                 for place, rows in pages(self._api, path, asked, limit=100, place=here):
-                    items = tuple((str(row["id"]), _archived_mark(row)) for row in rows)
-                    self._seen.update(one for one, _ in items)
+                    self._seen.update(str(row["id"]) for row in rows)
+                    wanted = (row for row in rows if _is_within(row, span))
+                    items = tuple((str(row["id"]), _archived_mark(row)) for row in wanted)
                     yield Page(("archive", (number, place)), items)
             except Shifted:
                 here = BEGINNING
@@ -165,8 +120,7 @@ class Tickets:
 
     def departments(self) -> list[str]:
         """The ids of all departments."""
-        answer = self._api.get("departments", {"limit": 200}, cost=LIST_PAGE)
-        return sorted(str(row["id"]) for row in rows_of(answer.body))
+        return sorted(str(row["id"]) for row in whole(self._api, "departments", {}, limit=200))
 
     def read(self, record_id: str) -> Json | None:
         """The ticket with its conversation and full threads; read again if it changed meanwhile.
@@ -178,7 +132,7 @@ class Tickets:
             for _ in range(READS_OF_A_BUSY_TICKET):
                 found, began = self._conversation(record_id)
                 asked = {"include": "contacts,assignee"}
-                record = self._api.get(f"tickets/{record_id}", asked).body
+                record = record_of(self._api.get(f"tickets/{record_id}", asked).body)
                 if _modified(record) < began:
                     break
         except ZohoNotFound:
@@ -202,8 +156,10 @@ class Tickets:
     def _thread(self, ticket_id: str, thread_id: str) -> list[Json]:
         path = f"tickets/{ticket_id}/threads/{thread_id}"
         try:
-            thread: Json = self._api.get(path, {"include": "plainText"}).body
+            thread = record_of(self._api.get(path, {"include": "plainText"}).body)
         except ZohoNotFound:
+            thread = None
+        if thread is None:
             with self._lock:
                 self.skipped_threads += 1
             return []
@@ -225,6 +181,13 @@ def _archived_mark(row: Json) -> str:
     """An archived ticket hardly changes: where the list does not say when, its counts do."""
     names = ("closedTime", "threadCount", "commentCount", "statusType")
     return str(row.get("modifiedTime") or "|".join(str(row.get(name)) for name in names))
+
+
+def _is_within(row: Json, span: Span) -> bool:
+    """Whether a row of a list that cannot be asked by time is to be read again."""
+    if not (span.again and span.since and row.get("modifiedTime")):
+        return True
+    return _modified(row) >= datetime.fromisoformat(span.since).timestamp()
 
 
 def _in_the_bin(record: Json | None) -> bool:
