@@ -21,6 +21,7 @@ A message says what is so and what to do about it. No error here knows HTTP or t
     ├── UnusableModel         a model file, card or endpoint that cannot serve
     │   ├── NotAGguf
     │   ├── HashMismatch
+    │   ├── UnfaithfulModel
     │   └── WrongPromptFormat
     ├── Unavailable           try again, or free something first
     │   ├── QueueFull
@@ -127,6 +128,10 @@ class NotAGguf(UnusableModel):
 
 class HashMismatch(UnusableModel):
     """The file is not the one that was approved."""
+
+
+class UnfaithfulModel(UnusableModel):
+    """A step of the export, which the message names, changed what the model computes."""
 
 
 class WrongPromptFormat(UnusableModel):

@@ -6,7 +6,17 @@ import runpy
 import sys
 from pathlib import Path
 
-NAMES = ("runner", "overhead", "memory", "search", "export", "prepare", "privacy")
+NAMES = (
+    "runner",
+    "overhead",
+    "memory",
+    "search",
+    "export",
+    "prepare",
+    "privacy",
+    "export_model",
+    "conversions",
+)
 
 
 def main() -> None:
