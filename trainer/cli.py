@@ -86,7 +86,7 @@ def _add_train(steps: Any) -> None:
     step.add_argument("--base", type=Path, required=True, metavar="DIR", help="model folder")
     _add_examples(step)
     _add_out(step)
-    step.add_argument("--preset", default="cpu-tiny", help="settings by machine (cpu-tiny)")
+    step.add_argument("--preset", default="cpu-tiny", help="settings by machine: " + _presets())
     _add_loop_changes(step)
     for name, text in (
         ("rank", "of the LoRA matrices"),
@@ -132,15 +132,18 @@ def _add_examples(step: Any) -> None:
 def _add_loop_changes(step: Any) -> None:
     for name, text in (
         ("epochs", "times each example is seen"),
-        ("batch-rows", "examples side by side"),
-        ("accumulation", "batches before the weights change"),
+        ("batch-rows", "examples of one step"),
+        ("rows-at-once", "of these side by side in memory; 0: as many as fit"),
+        ("measurements", "of the validation loss in an epoch"),
+        ("patience", "measurements without a new best that end the training; 0: none"),
         ("seed", "of order, rewording and first weights"),
         ("threads", "of the CPU"),
     ):
         step.add_argument(f"--{name}", type=int, help=text)
     step.add_argument("--learning-rate", type=float, help="at its highest")
     step.add_argument("--checkpoint-minutes", type=float, help="between two checkpoints")
-    step.add_argument("--compute", choices=("float32", "bfloat16"), help="precision of products")
+    step.add_argument("--compute", choices=("float32", "bfloat16", "float16"), help="precision")
+    step.add_argument("--optimiser", choices=("adamw", "paged_adamw_8bit"), help="kind of AdamW")
 
 
 def _prepare(given: argparse.Namespace) -> str:
@@ -172,11 +175,13 @@ def _pretrain(given: argparse.Namespace) -> str:
 
 
 def _train(given: argparse.Namespace) -> str:
-    from trainer.settings import preset_named
+    from trainer.presets import preset_named
     from trainer.train import train
 
     settings = preset_named(given.preset, **_changes(given))
-    record = train(base=given.base, examples=given.examples, out=given.out, settings=settings)
+    record = train(
+        base=given.base, examples=given.examples, out=given.out, settings=settings, say=_say
+    )
     losses = [f"{one['loss']:.3f}" for one in record.history["validation"]]
     return f"The adapter is in {given.out}. Validation loss: {' -> '.join(losses)}."
 
@@ -202,6 +207,16 @@ def _export(given: argparse.Namespace) -> str:
         examples=held_out,
     )
     return export(wanted).to_json()
+
+
+def _presets() -> str:
+    from trainer.presets import PRESETS
+
+    return ", ".join(PRESETS)
+
+
+def _say(sentence: str) -> None:
+    sys.stderr.write(f"{sentence}\n")
 
 
 def _changes(given: argparse.Namespace) -> dict[str, Any]:

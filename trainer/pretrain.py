@@ -21,7 +21,8 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from backend.domain.example import Example
 from backend.domain.prompt import SYSTEM
-from trainer.loop import Task, forget_checkpoint, optimise
+from trainer import checkpoints
+from trainer.loop import Task, optimise
 from trainer.record import Record, fingerprint, write_record
 from trainer.rows import Row, row
 from trainer.settings import LoopSettings
@@ -99,7 +100,7 @@ def pretrain(examples: Sequence[Example], *, out: Path, settings: PretrainSettin
         history=asdict(history),
     )
     write_record(record, out)
-    forget_checkpoint(out)
+    checkpoints.forget(out)
     return record
 
 

@@ -12,17 +12,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoTokenizer
-
 from backend.domain.errors import BadInput
 from backend.domain.example import Example
 from backend.domain.prompt import FORMAT
-from trainer.loop import History, Task, forget_checkpoint, mean_loss, optimise
+from trainer import checkpoints
+from trainer.chat import tokenizer_of
+from trainer.forecast import forecast
+from trainer.loop import History, Task, optimise
 from trainer.prepare import read_examples
+from trainer.probe import probe
 from trainer.quantised import load_in_four_bits, with_adapter
 from trainer.record import Record, fingerprint, read_record, write_record
 from trainer.rows import Row, opening, row
 from trainer.settings import TrainingSettings
+from trainer.watching import Watch
 from trainer.wordings import reworded
 
 
@@ -35,16 +38,25 @@ class _Rows:
     too_long: int
 
 
-def train(*, base: Path, examples: Path, out: Path, settings: TrainingSettings) -> Record:
+def train(
+    *,
+    base: Path,
+    examples: Path,
+    out: Path,
+    settings: TrainingSettings,
+    say: Callable[[str], None] = lambda _: None,
+) -> Record:
     """Writes the adapter of `base` for the examples to `out` and returns its record.
 
-    A finished training in `out` with the same settings and data is returned as it is.
+    A finished training in `out` with the same settings and data is returned as it is. `say` hears
+    the forecast before the training begins. Raises TooLittleMemory if not even one row fits.
     """
-    mark = fingerprint(settings.to_row(), examples.read_text("utf-8"), str(base.resolve()))
+    text = examples.read_text("utf-8")
+    mark = fingerprint(_lasting(settings), text, str(base.resolve()))
     done = read_record(out)
     if done and done.settings.get("fingerprint") == mark:
         return done
-    tokenizer = AutoTokenizer.from_pretrained(base)
+    tokenizer = tokenizer_of(base)
     by_split = _by_split(read_examples(examples))
     training = _fitting(by_split["train"], tokenizer, settings)
     if not training.rows:
@@ -52,25 +64,47 @@ def train(*, base: Path, examples: Path, out: Path, settings: TrainingSettings) 
             f"No example of {examples} fits {settings.row_tokens} tokens. Allow longer rows."
         )
     validation = _fitting(by_split["validation"], tokenizer, settings)
+    expected = forecast(base, training.rows, settings)
+    say(str(expected))
     model = with_adapter(load_in_four_bits(base, settings), settings)
     inner = model.get_base_model()
-    rows = _epochs(training, tokenizer, settings)
-    before = mean_loss(inner, validation.rows, settings.loop) if validation.rows else 0.0
-    task = Task(model=inner, rows=rows, validation=validation.rows, fingerprint=mark)
+    seen = probe(inner, training.rows, settings.loop, at_once=expected.rows_at_once)
+    hours = seen.hours(training.rows, settings.loop.epochs)
+    say(f"Time: about {_hours(hours)} at most, {seen.rows_at_once} rows at once.")
+    out.mkdir(parents=True, exist_ok=True)
+    watch = Watch(model, tokenizer, validation.examples[: settings.samples], settings, out)
+    task = Task(
+        model=inner,
+        rows=_epochs(training, tokenizer, settings),
+        validation=validation.rows,
+        fingerprint=mark,
+        rows_at_once=seen.rows_at_once,
+        watch=watch,
+    )
     history = optimise(task, settings.loop, folder=out)
-    history.validation = [{"step": 0, "loss": before}, *history.validation]
     model.save_pretrained(out)
-    record = _record(base, settings, history, mark)
+    tokenizer.save_pretrained(out)
     counts = {
         "train": len(training.rows),
         "validation": len(validation.rows),
         "too_long": training.too_long + validation.too_long,
         "trainable": sum(one.numel() for one in inner.parameters() if one.requires_grad),
     }
-    record = replace(record, counts=counts, dataset_sha256=fingerprint(examples.read_text("utf-8")))
+    record = _record(base, settings, history, mark)
+    record = replace(record, counts=counts, dataset_sha256=fingerprint(text))
     write_record(record, out)
-    forget_checkpoint(out)
+    checkpoints.forget(out)
     return record
+
+
+def _lasting(settings: TrainingSettings) -> dict[str, Any]:
+    """The settings that change the result: a training can go on with others of the rest."""
+    loop = replace(settings.loop, rows_at_once=0, threads=0, checkpoint_minutes=0.0)
+    return replace(settings, loop=loop, samples=0).to_row()
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:.1f} hours" if hours >= 1 else f"{max(1, round(hours * 60))} minutes"
 
 
 def _by_split(examples: Sequence[Example]) -> dict[str, list[Example]]:
@@ -136,6 +170,7 @@ def _record(base: Path, settings: TrainingSettings, history: History, mark: str)
         prompt_tokens=settings.prompt_tokens,
         settings={**settings.to_row(), "fingerprint": mark},
         history={
+            "best": history.best,
             "validation": history.validation,
             "steps": history.steps,
             "seconds": round(history.seconds, 1),
