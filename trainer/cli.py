@@ -73,11 +73,12 @@ def _add_prepare(steps: Any) -> None:
 
 
 def _add_pretrain(steps: Any) -> None:
-    step = steps.add_parser("pretrain", help="make a tiny Llama from nothing (demo and tests)")
+    step = steps.add_parser("pretrain", help="make a tiny base from nothing (demo and tests)")
     _add_examples(step)
     _add_out(step)
     _add_loop_changes(step)
     step.add_argument("--prompt-tokens", type=int, help="budget of its prompts, estimated")
+    step.add_argument("--family", choices=("llama", "gptj"), default="llama")
     step.set_defaults(run=_pretrain)
 
 
@@ -168,8 +169,10 @@ def _pretrain(given: argparse.Namespace) -> str:
 
     plain = PretrainSettings()
     changes = _changes(given)
+    shape = replace(plain.shape, family=changes.pop("family"))
     budget = changes.pop("prompt_tokens", plain.prompt_tokens)
-    settings = replace(plain, loop=replace(plain.loop, **changes), prompt_tokens=budget)
+    loop = replace(plain.loop, **changes)
+    settings = replace(plain, shape=shape, loop=loop, prompt_tokens=budget)
     pretrain(read_examples(given.examples), out=given.out, settings=settings)
     return f"The base model is in {given.out}."
 
