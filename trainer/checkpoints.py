@@ -13,17 +13,20 @@ from typing import Any
 import torch
 
 from backend.domain.errors import BadSettings
+from trainer.group import ALONE, Group, split_like, whole
 
 CHECKPOINT = "checkpoint.pt"
 BEST = "best.pt"
 Weights = Mapping[str, torch.Tensor]
 
 
-def save(state: Mapping[str, Any], path: Path) -> None:
-    """Writes the state to `path`, all of it or nothing."""
-    unfinished = path.with_suffix(".unfinished")
-    torch.save(dict(state), unfinished)
-    unfinished.replace(path)
+def save(state: Mapping[str, Any], path: Path, *, group: Group = ALONE) -> None:
+    """Writes the state to `path`, all of it or nothing. All processes of a group call it."""
+    together = whole(state)
+    if group.leads:
+        unfinished = path.with_suffix(".unfinished")
+        torch.save(together, unfinished)
+        unfinished.replace(path)
 
 
 def read(path: Path, *, fingerprint: str) -> dict[str, Any] | None:
@@ -46,7 +49,7 @@ def put(weights: Weights, into: Mapping[str, torch.nn.Parameter]) -> None:
     """Copies saved weights into the parameters of the same names."""
     with torch.no_grad():
         for name, weight in into.items():
-            weight.copy_(weights[name])
+            weight.copy_(split_like(weights[name], weight))
 
 
 def forget(folder: Path) -> None:

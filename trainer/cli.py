@@ -95,6 +95,8 @@ def _add_train(steps: Any) -> None:
         ("row-tokens", "longest row; longer examples are left out and counted"),
         ("opening-epochs", "first epochs, in which only the answer's opening is trained"),
         ("prompt-tokens", "budget of a prompt, in the estimate that serving uses"),
+        ("samples", "validation questions that are answered at each measurement"),
+        ("sample-tokens", "longest of these answers"),
     ):
         step.add_argument(f"--{name}", type=int, help=text)
     step.add_argument("--dropout", type=float, help="of the LoRA's input")

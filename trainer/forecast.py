@@ -66,10 +66,12 @@ def forecast(
     settings: TrainingSettings,
     *,
     available: tuple[float, str] | None = None,
+    processes: int = 1,
 ) -> Forecast:
     """The forecast for a base and its rows; `available` is bytes and where, else this machine's.
 
-    Raises TooLittleMemory if not even one row fits.
+    Several processes split weights and adapter among them. Raises TooLittleMemory if not even
+    one row fits.
     """
     free, place = available or _available()
     with torch.device("meta"):
@@ -80,8 +82,8 @@ def forecast(
     linear = {name: model.get_submodule(name) for name in packed_layers(base)}
     longest = max(rows, key=lambda one: len(one.ids))
     row = SPARE * _row_bytes(model, linear, longest, settings)
-    weights = CONTEXT_BYTES + SPARE * _weight_bytes(model, linear, settings)
-    adapter = SPARE * _adapter_bytes(linear, settings)
+    weights = CONTEXT_BYTES + SPARE * _weight_bytes(model, linear, settings) / processes
+    adapter = SPARE * _adapter_bytes(linear, settings) / processes
     fit = int((FILLED * free - weights - adapter) // row)
     wanted = settings.loop.rows_at_once or settings.loop.batch_rows
     made = Forecast(weights, adapter, row, free, place, len(longest.ids), min(wanted, max(1, fit)))

@@ -20,9 +20,10 @@ from tqdm import tqdm  # type: ignore[import-untyped,unused-ignore]
 
 from trainer import checkpoints
 from trainer.checkpoints import BEST, CHECKPOINT
-from trainer.losses import answer_loss, mean_loss, on_device, precision
+from trainer.group import ALONE, Group
+from trainer.losses import answer_loss, mean_loss, on_device, parts, precision
 from trainer.optimisers import Stepper, learning_rate
-from trainer.rows import Row, batch, batches
+from trainer.rows import Row, batches
 from trainer.settings import LoopSettings
 
 
@@ -60,6 +61,7 @@ class Task:
     validation: Sequence[Row]
     fingerprint: str
     rows_at_once: int = 0
+    group: Group = ALONE
     watch: Callable[[History], None] = lambda _: None
 
 
@@ -76,7 +78,8 @@ def optimise(task: Task, settings: LoopSettings, *, folder: Path) -> History:
     torch.manual_seed(settings.seed)
     run = _Run(task, settings, folder)
     run.resume()
-    with tqdm(total=run.total, initial=run.done, unit="step", mininterval=2) as bar:
+    quiet = not task.group.leads
+    with tqdm(total=run.total, initial=run.done, unit="step", mininterval=2, disable=quiet) as bar:
         while not run.ended:
             loss = run.step()
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
@@ -131,10 +134,10 @@ class _Run:
             "done": self.done,
             "weights": self.trainable,
             "stepper": self.stepper.state(),
-            "chance": checkpoints.chance_state(),
+            "chance": self.task.group.of_each(checkpoints.chance_state()),
             "history": asdict(self.history),
         }
-        checkpoints.save(state, self.folder / CHECKPOINT)
+        checkpoints.save(state, self.folder / CHECKPOINT, group=self.task.group)
         self.saved_at = time.monotonic()
 
     def resume(self) -> None:
@@ -145,7 +148,7 @@ class _Run:
             return
         checkpoints.put(state["weights"], self.trainable)
         self.stepper.restore(state["stepper"])
-        checkpoints.restore_chance(state["chance"])
+        checkpoints.restore_chance(state["chance"][self.task.group.rank])
         self.done, self.history = state["done"], History(**state["history"])
 
     def take_best(self) -> None:
@@ -162,12 +165,15 @@ class _Run:
         return bool(self.task.validation) and place in ends
 
     def _measure(self) -> None:
-        loss = mean_loss(self.task.model, self.task.validation, self.settings, at_once=self.at_once)
+        task = self.task
+        loss = mean_loss(
+            task.model, task.validation, self.settings, at_once=self.at_once, group=task.group
+        )
         self.history.validation.append({"step": self.done, "loss": loss})
         if not self.history.since_best:
-            state = {"fingerprint": self.task.fingerprint, "weights": self.trainable}
-            checkpoints.save(state, self.folder / BEST)
-        self.task.watch(self.history)
+            state = {"fingerprint": task.fingerprint, "weights": self.trainable}
+            checkpoints.save(state, self.folder / BEST, group=task.group)
+        task.watch(self.history)
 
     def _batches(self, epoch: int) -> list[list[Row]]:
         if self.plan[0] != epoch:
@@ -178,15 +184,14 @@ class _Run:
 
     def _update(self, rows: Sequence[Row], rate: float) -> tuple[float, float]:
         """One change of the weights, from gradients gathered over what fits at once."""
-        model = self.task.model
+        model, group = self.task.model, self.task.group
         model.train()
         targets = sum(one.targets for one in rows)
-        near = sorted(rows, key=lambda one: len(one.ids))
         total = 0.0
-        for start in range(0, len(near), self.at_once):
+        for part in parts(rows, at_once=self.at_once, group=group):
             with precision(model, self.settings):
-                part = batch(near[start : start + self.at_once])
                 loss = answer_loss(model, on_device(part, model)) / targets
-            self.stepper.backward(loss)
+            self.stepper.backward(loss * group.size)  # gradients are averaged over the group
             total += loss.item()
-        return total, self.stepper.step(rate)
+        norm = self.stepper.step(rate)
+        return group.sum(total, device=model.device), norm

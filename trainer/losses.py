@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy
 
+from trainer.group import ALONE, Group
 from trainer.rows import IGNORED, Batch, Row, batch
 from trainer.settings import LoopSettings
 
@@ -25,16 +26,35 @@ def answer_loss(model: Any, one: Batch) -> torch.Tensor:
     return cross_entropy(logits.float(), labels[chosen], reduction="sum")
 
 
-def mean_loss(model: Any, rows: Sequence[Row], settings: LoopSettings, *, at_once: int) -> float:
+def mean_loss(
+    model: Any,
+    rows: Sequence[Row],
+    settings: LoopSettings,
+    *,
+    at_once: int,
+    group: Group = ALONE,
+) -> float:
     """Cross-entropy per target over all rows, in nats; `at_once` rows side by side."""
     model.eval()
-    ordered = sorted(rows, key=lambda one: len(one.ids))
     total = 0.0
     with torch.no_grad(), precision(model, settings):
-        for start in range(0, len(ordered), at_once):
-            chosen = ordered[start : start + at_once]
-            total += float(answer_loss(model, on_device(batch(chosen), model)))
-    return total / max(1, sum(one.targets for one in rows))
+        for part in parts(rows, at_once=at_once, group=group):
+            total += float(answer_loss(model, on_device(part, model)))
+    return group.sum(total, device=model.device) / max(1, sum(one.targets for one in rows))
+
+
+def parts(rows: Sequence[Row], *, at_once: int, group: Group) -> Iterator[Batch]:
+    """The rows as batches of about equal length, `at_once` for each process.
+
+    All processes get as many batches, since they wait for each other in every one: where rows
+    do not go round, a process gets one without targets.
+    """
+    near = sorted(rows, key=lambda one: len(one.ids))
+    size = at_once * group.size
+    for start in range(0, len(near), size):
+        chosen = near[start : start + size]
+        mine = group.share(chosen)
+        yield batch(mine) if mine else batch([Row(chosen[0].ids, len(chosen[0].ids))])
 
 
 def precision(model: Any, settings: LoopSettings) -> torch.autocast:

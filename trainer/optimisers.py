@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from trainer.group import split_like, whole
 from trainer.settings import LoopSettings
 
 
@@ -33,6 +34,7 @@ class Stepper:
         """Changes the weights, clears the gradients and returns their norm before clipping."""
         self._scaler.unscale_(self._optimiser)
         norm = torch.nn.utils.clip_grad_norm_(self._weights, self._settings.largest_gradient)
+        norm = whole(norm)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         self._scaler.step(self._optimiser)
@@ -50,6 +52,11 @@ class Stepper:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Goes on from such a state."""
+        moments = state["optimiser"]["state"]
+        for place, weight in enumerate(self._weights):
+            for name, value in moments.get(place, {}).items():
+                if isinstance(value, torch.Tensor) and value.shape == weight.shape:
+                    moments[place][name] = split_like(value, weight)
         self._optimiser.load_state_dict(state["optimiser"])
         self._scaler.load_state_dict(state["scaler"])
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from backend.domain.example import Example, training_messages
+from trainer.group import ALONE, Group
 from trainer.loop import History
 from trainer.losses import precision
 from trainer.rows import rendered
@@ -29,14 +30,19 @@ class Watch:
     examples: Sequence[Example]
     settings: TrainingSettings
     folder: Path
+    group: Group = ALONE
 
     def __call__(self, history: History) -> None:
         """Answers the examples with the weights of now and draws the curves anew."""
-        draw(history, self.folder / CURVES)
-        if self.examples:
-            step = int(history.validation[-1]["step"])
-            replies = [self._reply(one) for one in self.examples]
+        step = int(history.validation[-1]["step"])
+        replies = [self._reply(one) for one in self._asked]  # every process has to take part
+        if self.group.leads:
+            draw(history, self.folder / CURVES)
             self._write({**self._written(before=step), str(step): replies})
+
+    @property
+    def _asked(self) -> Sequence[Example]:
+        return self.examples[: self.settings.samples]
 
     def _reply(self, example: Example) -> str:
         messages = training_messages(example, budget=self.settings.prompt_tokens)[:-1]
@@ -64,7 +70,7 @@ class Watch:
     def _write(self, samples: dict[str, list[str]]) -> None:
         text = json.dumps(samples, ensure_ascii=False, indent=1) + "\n"
         (self.folder / SAMPLES).write_text(text, encoding="utf-8")
-        parts = [_section(one, place, samples) for place, one in enumerate(self.examples)]
+        parts = [_section(one, place, samples) for place, one in enumerate(self._asked)]
         (self.folder / SAMPLES_TEXT).write_text("\n".join(parts), encoding="utf-8")
 
 
