@@ -6,7 +6,7 @@ import runpy
 import sys
 from pathlib import Path
 
-NAMES = ("runner", "overhead", "memory", "search", "train")
+NAMES = ("runner", "overhead", "memory", "search", "train", "resume")
 
 
 def main() -> None:
