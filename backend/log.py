@@ -48,6 +48,7 @@ def start_log(settings: Settings, *, process: str) -> structlog.typing.Filtering
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _without_personal_data,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[settings.log.level]),
@@ -59,6 +60,17 @@ def start_log(settings: Settings, *, process: str) -> structlog.typing.Filtering
         process=process, pid=os.getpid()
     )
     return logger
+
+
+def _without_personal_data(
+    logger: object, method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Redacts a traceback: the message of an error nobody foresaw may quote a ticket."""
+    if isinstance(trace := event.get("exception"), str):
+        from backend.privacy import Placeholders  # what finds is imported where it is needed
+
+        event["exception"] = Placeholders().redact(trace)
+    return event
 
 
 def rotate(settings: Settings) -> None:

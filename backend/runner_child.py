@@ -14,7 +14,7 @@ from backend.child import Child, Command, bare_environment
 from backend.domain.errors import UnusableModel
 from backend.domain.model_card import check_prompt_format
 from backend.loopback import answers
-from backend.settings import RunnerSettings
+from backend.setting_groups import RunnerSettings
 from backend.store.models import Model, Runner, RunnerState
 
 KEY_VARIABLE = "SUGGEST_ANSWER_RUNNER_KEY"

@@ -17,6 +17,7 @@ from sqlite_utils import Database
 
 from backend.domain.errors import Unavailable, UnusableModel
 from backend.log import start_log
+from backend.privacy import recogniser_named, warm_up
 from backend.processes import die_with_parent
 from backend.services.answering import Answered, answer
 from backend.services.writers import Writers
@@ -197,6 +198,8 @@ async def work(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     log = start_log(settings, process="worker")
     db = open_database(settings.database)
+    warm_up()
+    recogniser_named(settings.privacy.recogniser)
     log.info("worker_started")
     await Worker(settings, db, log, Writers(settings, db)).run(stop)
     log.info("worker_stopped")

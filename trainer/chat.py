@@ -22,6 +22,18 @@ PLAIN = """\
 own, since a LoRA cannot teach new tokens. The end token is the base's."""
 
 
+TEMPLATE = "chat_template.jinja"
+
+
+def save_template(base: Path, tokenizer: Any, folder: Path) -> None:
+    """Writes the chat template to `folder` if it is not the base's own.
+
+    Nothing else of the tokenizer: the base's files are the exact ones, and merge takes those.
+    """
+    if not AutoTokenizer.from_pretrained(base).chat_template:
+        (folder / TEMPLATE).write_text(tokenizer.chat_template, encoding="utf-8")
+
+
 def tokenizer_of(base: Path) -> Any:
     """The tokenizer in a model's folder; one without a chat template gets `PLAIN`.
 

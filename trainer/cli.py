@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.domain.errors import ProductError
+from trainer.cli_after_training import add_export, add_push
 
 ABOUT = """\
 Tunes a small language model on a help desk's own answers and makes a file of it that the
@@ -21,6 +22,7 @@ backend serves. The steps, in their order:
   train      base model + examples -> adapter (QLoRA: 4-bit base, LoRA on all linear layers)
   merge      base model + adapter -> whole model
   export     whole model -> quantised GGUF with its model card, compared with the original
+  push       adapter, GGUF and card -> private Hugging Face repository
 
 Each step writes a folder or a file that the next one reads. `train` can be stopped at any
 moment: the same command goes on where it was."""
@@ -45,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     steps = parser.add_subparsers(required=True, metavar="STEP")
-    for add in (_add_prepare, _add_pretrain, _add_train, _add_merge, _add_export):
+    for add in (_add_prepare, _add_pretrain, _add_train, _add_merge, add_export, add_push):
         add(steps)
     return parser
 
@@ -110,18 +112,11 @@ def _add_merge(steps: Any) -> None:
     step.add_argument("--base", type=Path, required=True, metavar="DIR", help="model folder")
     step.add_argument("--adapter", type=Path, required=True, metavar="DIR", help="from `train`")
     _add_out(step)
+    step.add_argument(
+        "--into", choices=("trained", "original"), default="trained",
+        help="the 4-bit weights that were trained on, or those the base came with",
+    )  # fmt: skip
     step.set_defaults(run=_merge)
-
-
-def _add_export(steps: Any) -> None:
-    step = steps.add_parser("export", help="write a quantised GGUF and its model card")
-    step.add_argument("--model", type=Path, required=True, metavar="DIR", help="merged, or a base")
-    step.add_argument("--out", type=Path, required=True, metavar="FILE.gguf", help="what to write")
-    step.add_argument("--quantisation", default="Q4_K_M", help="F16, Q8_0, Q6_K, Q5_K_M, Q4_K_M")
-    step.add_argument("--name", default="", help="the model's name; else that of the file")
-    step.add_argument("--licence", default="", help="of the base and the data, for the card")
-    step.add_argument("--examples", type=Path, metavar="FILE", help="compare on held-out rows")
-    step.set_defaults(run=_export)
 
 
 def _add_out(step: Any) -> None:
@@ -194,24 +189,8 @@ def _train(given: argparse.Namespace) -> str:
 def _merge(given: argparse.Namespace) -> str:
     from trainer.merge import merge
 
-    return f"The model is in {merge(base=given.base, adapter=given.adapter, out=given.out)}."
-
-
-def _export(given: argparse.Namespace) -> str:
-    from trainer.export import Export, export
-    from trainer.prepare import read_examples
-
-    rows = read_examples(given.examples) if given.examples else []
-    held_out = tuple(one for one in rows if one.split != "train")[:8]
-    wanted = Export(
-        given.model,
-        given.out,
-        given.quantisation,
-        name=given.name,
-        licence=given.licence,
-        examples=held_out,
-    )
-    return export(wanted).to_json()
+    merge(base=given.base, adapter=given.adapter, out=given.out, into=given.into)
+    return f"The model is in {given.out}."
 
 
 def _presets() -> str:

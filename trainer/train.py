@@ -15,7 +15,7 @@ from typing import Any
 from backend.domain.errors import BadInput, BadSettings
 from backend.domain.prompt import FORMAT
 from trainer import checkpoints
-from trainer.chat import tokenizer_of
+from trainer.chat import save_template, tokenizer_of
 from trainer.epochs import Fitting, by_split, epochs, fitting
 from trainer.forecast import forecast
 from trainer.group import ALONE, Group, joined, whole
@@ -133,7 +133,7 @@ def _save(model: Any, tokenizer: Any, record: Record, work: _Work) -> None:
     }
     if work.group.leads:
         model.save_pretrained(work.out, state_dict=adapter)
-        tokenizer.save_pretrained(work.out)
+        save_template(work.base, tokenizer, work.out)
         write_record(record, work.out)
         checkpoints.forget(work.out)
     work.group.of_each(None)  # nobody leaves before it is written

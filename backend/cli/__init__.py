@@ -14,6 +14,7 @@ from rich.table import Table
 from backend.cli.asking import ask
 from backend.cli.knowledge import export, import_
 from backend.cli.models import models
+from backend.cli.privacy import redact
 from backend.cli.reporting import report
 from backend.cli.serving import serve
 from backend.cli.shared import Start
@@ -55,7 +56,7 @@ def settings(start: Start) -> None:
     Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
-for command in (serve, ask, import_, models, report, export):
+for command in (serve, ask, import_, models, report, export, redact):
     cli.add_command(command)
 
 

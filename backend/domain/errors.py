@@ -21,6 +21,7 @@ A message says what is so and what to do about it. No error here knows HTTP or t
     ├── UnusableModel         a model file, card or endpoint that cannot serve
     │   ├── NotAGguf
     │   ├── HashMismatch
+    │   ├── UnfaithfulModel
     │   └── WrongPromptFormat
     ├── Unavailable           try again, or free something first
     │   ├── QueueFull
@@ -32,6 +33,14 @@ A message says what is so and what to do about it. No error here knows HTTP or t
     ├── StoreError
     │   └── DatabaseTooNew
     ├── BadSettings
+    ├── ZohoError             Zoho does not give what was asked
+    │   ├── ZohoNotConnected
+    │   ├── ZohoSignInFailed
+    │   ├── ZohoForbidden
+    │   ├── ZohoNotFound
+    │   ├── ZohoUnreachable       (worth another try)
+    │   └── ZohoThrottled         (worth another try, later)
+    │       └── CreditsSpent
     └── EngineError           a model's endpoint did not write a reply
         ├── EngineUnreachable     (worth another try)
         ├── EngineTimeout         (worth another try)
@@ -122,6 +131,14 @@ class HashMismatch(UnusableModel):
     """The file is not the one that was approved."""
 
 
+class UnfaithfulModel(UnusableModel):
+    """A step changed what the model computes by more than is accepted; `step` is its name."""
+
+    def __init__(self, message: str, *, step: str = "") -> None:
+        super().__init__(message)
+        self.step = step
+
+
 class WrongPromptFormat(UnusableModel):
     """The model was trained on prompts of another format than this backend writes."""
 
@@ -200,6 +217,42 @@ class EngineUnauthorized(EngineError):
 
 class NothingFound(EngineError):
     """Nothing like the ticket is in the knowledge base or among the solved tickets."""
+
+
+class ZohoError(ProductError):
+    """Zoho does not give what was asked."""
+
+
+class ZohoNotConnected(ZohoError):
+    """No sign-in to Zoho is kept here."""
+
+
+class ZohoSignInFailed(ZohoError):
+    """Zoho does not accept the client, the code or the token."""
+
+
+class ZohoForbidden(ZohoError):
+    """The sign-in lacks a scope, a right or a licence."""
+
+
+class ZohoNotFound(ZohoError):
+    """The record does not exist, or no longer."""
+
+
+class ZohoUnreachable(ZohoError):
+    """No whole answer came, several times over."""
+
+
+class ZohoThrottled(ZohoError):
+    """Zoho wants fewer calls, and may say when it takes them again."""
+
+    def __init__(self, message: str, *, retry_after_seconds: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class CreditsSpent(ZohoThrottled):
+    """The credits of these 24 hours are spent, Zoho's or the budget's own."""
 
 
 WORTH_ANOTHER_TRY = (EngineUnreachable, EngineTimeout, EngineBusy)

@@ -1,4 +1,4 @@
-"""Writing one candidate: retrieve, render, ask the model, save the text as it grows."""
+"""Writing one candidate: redact, retrieve, render, ask the model, save the text as it grows."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from backend.domain.errors import (
     PromptTooLong,
 )
 from backend.domain.prompt import Passage, Prompt
-from backend.domain.reply_text import clean
 from backend.domain.ticket import Ticket
 from backend.engines.engine import End, Engine, Request
+from backend.services.hiding import Hidden, anonymous, hide
 from backend.settings import Settings
 from backend.store import queue
 from backend.store.models import Model
@@ -89,10 +89,13 @@ async def _write(
     work: Work, *, model: Model, engine: Engine, settings: Settings, db: Database
 ) -> tuple[int, Usage]:
     ticket = Ticket(text=work.text, subject=work.subject, external_id=work.external_id)
+    hidden = hide(
+        ticket.question, work.steering, work.contact, model=model, settings=settings.privacy
+    )
     passages = _passages(ticket, model, settings=settings, db=db)
     budget = model.prompt_tokens or settings.suggest.prompt_tokens
     for _ in range(_RENDERINGS):
-        prompt = prompts.render(ticket.question, passages, steering=work.steering, budget=budget)
+        prompt = prompts.render(hidden.question, passages, steering=hidden.steering, budget=budget)
         request = Request(
             question=ticket.question,
             prompt=prompt,
@@ -102,7 +105,9 @@ async def _write(
         )
         _keep_prompt(work, prompt, db)
         try:
-            return await _stream(work, engine=engine, request=request, settings=settings, db=db)
+            return await _stream(
+                work, engine=engine, request=request, hidden=hidden, settings=settings, db=db
+            )
         except PromptTooLong as error:
             budget = _smaller(budget, prompt, error, settings.suggest.answer_tokens)
     raise PromptTooLong(
@@ -114,7 +119,7 @@ async def _write(
 def _passages(
     ticket: Ticket, model: Model, *, settings: Settings, db: Database
 ) -> Sequence[Passage]:
-    """The passages for the prompt: no more than the model was taught to read."""
+    """The passages for the prompt: no more than the model was taught to read, nobody's data."""
     card = model.model_card
     if card and card.passages == 0:
         return ()
@@ -126,7 +131,8 @@ def _passages(
         threshold=settings.search.article_threshold,
         exclude_source=ticket.external_id,
     )
-    return found[: card.passages] if card and card.passages > 0 else found
+    chosen = found[: card.passages] if card and card.passages > 0 else found
+    return [anonymous(passage) for passage in chosen]
 
 
 def _smaller(budget: int, prompt: Prompt, error: PromptTooLong, answer_tokens: int) -> int:
@@ -147,18 +153,24 @@ def _keep_prompt(work: Work, prompt: Prompt, db: Database) -> None:
 
 
 async def _stream(
-    work: Work, *, engine: Engine, request: Request, settings: Settings, db: Database
+    work: Work,
+    *,
+    engine: Engine,
+    request: Request,
+    hidden: Hidden,
+    settings: Settings,
+    db: Database,
 ) -> tuple[int, Usage]:
     text, saved = "", 0.0
     async with aclosing(engine.write(request)) as pieces:
         async for piece in pieces:
             if isinstance(piece, End):
-                return _finish(work, text, piece, db)
+                return _finish(work, hidden.whole(text), piece, db)
             text += piece.text
             moment = time.monotonic()
             if moment - saved >= FLUSH_SECONDS:
                 saved = moment
-                shown, lease = clean(text), settings.suggest.lease_seconds
+                shown, lease = hidden.shown(text), settings.suggest.lease_seconds
                 if not queue.write(work, shown, lease_seconds=lease, db=db):
                     raise LostClaim
     raise EngineUnreachable("The model's endpoint ended the reply without saying so.")
@@ -166,7 +178,7 @@ async def _stream(
 
 def _finish(work: Work, text: str, end: End, db: Database) -> tuple[int, Usage]:
     usage = Usage(end.prompt_tokens, end.cached_tokens, end.completion_tokens)
-    reply = clean(text).strip()
+    reply = text.strip()
     if not reply:
         raise EngineRefused("The model wrote nothing. Ask again, or choose another model.")
     if not queue.finish(work, reply, end.finish, usage, db=db):

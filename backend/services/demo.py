@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from backend.services.deploying import card_beside, sha256_of
-from backend.services.importing import import_files
+from backend.services.importing import as_it_is, import_files
 from backend.store.knowledge import solved_ticket_count
 from backend.store.models import Model, add_model, is_removed, models, move_model
 
@@ -24,6 +24,7 @@ def prepare_demo(*, db: Database) -> None:
             tickets=corpus / "solved_tickets.jsonl",
             db=db,
             progress=lambda count: None,
+            hide=as_it_is,
         )
     known = {model.name: model for model in models(db)}
     for wanted in demo_models():

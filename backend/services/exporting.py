@@ -1,7 +1,7 @@
 """Files for the trainer: `ratings.jsonl` and `examples.jsonl`.
 
-Rows come in the same order from the same database. A file appears complete or not at all. Texts
-stand in them as customers and agents wrote them; only raters get pseudonyms here.
+Rows come in the same order from the same database. A file appears complete or not at all. Personal
+data in texts is replaced by placeholders, numbered within a row; raters get pseudonyms.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from sqlite_utils import Database
 
 from backend.domain.errors import BadInput, DiskFull
 from backend.domain.example import Example
+from backend.privacy import Placeholders
+from backend.services.hiding import anonymous, known_contact
 from backend.store.knowledge import solved_tickets
 from backend.store.rated import RatedCandidate, SentReply, current_ratings, salt_for, sent_replies
 from backend.store.search import ARTICLE_THRESHOLD, passages_for
@@ -54,27 +56,47 @@ def export_examples(
     passages that search finds for it now, the ticket itself left out.
     """
 
-    def complete(example: Example, ticket_id: str) -> Example:
+    def complete(found: _Found) -> _Found:
         if not (articles or solved):
-            return example
+            return found
         passages = passages_for(
-            example.question,
+            found.example.question,
             db=db,
             articles=articles,
             solved=solved,
             threshold=threshold,
-            exclude_source=ticket_id or example.source,
+            exclude_source=found.ticket_id or found.example.source,
         )
-        return replace(example, passages=tuple(passages))
+        return replace(found, example=replace(found.example, passages=tuple(passages)))
 
-    examples: dict[tuple[str, str], tuple[Example, str]] = {}
-    for example, ticket_id in _examples(db):
-        examples.setdefault((example.question, example.answer), (example, ticket_id))
-    return _write(path, [complete(*one).to_json() for one in examples.values()])
+    examples: dict[tuple[str, str], _Found] = {}
+    for found in _examples(db):
+        examples.setdefault((found.example.question, found.example.answer), found)
+    return _write(path, [_redacted(complete(found)).to_json() for found in examples.values()])
 
 
-def _examples(db: Database) -> Iterator[tuple[Example, str]]:
-    """Each example with the help desk's own id of its ticket, most trusted sources first."""
+@dataclass(frozen=True)
+class _Found:
+    """An example, with the help desk's own id of its ticket and what it says of the contact."""
+
+    example: Example
+    ticket_id: str
+    contact: str = ""
+
+
+def _redacted(found: _Found) -> Example:
+    """The example without personal data: question and answer share their placeholders."""
+    example, placeholders = found.example, Placeholders(known_contact(found.contact))
+    return replace(
+        example,
+        question=placeholders.redact(example.question),
+        answer=placeholders.redact(example.answer),
+        passages=tuple(anonymous(passage) for passage in example.passages),
+    )
+
+
+def _examples(db: Database) -> Iterator[_Found]:
+    """Each example, most trusted sources first."""
     for ticket in solved_tickets(db=db):
         example = Example(
             question=ticket.asked,
@@ -83,27 +105,28 @@ def _examples(db: Database) -> Iterator[tuple[Example, str]]:
             language=ticket.language,
             created=ticket.created,
         )
-        yield example, ticket.id
+        yield _Found(example, ticket.id)
     for reply in sent_replies(db=db):
         if reply.text.strip():
-            yield _example(f"sent:{reply.outcome_id}", reply.text, reply), reply.external_id
+            yield _found(f"sent:{reply.outcome_id}", reply.text, reply)
     ratings = current_ratings(db=db)
     for rated in ratings:
         ideal = rated.rating.ideal_answer
         if ideal.strip():
-            yield _example(f"ideal:{rated.rating_id}", ideal, rated), rated.external_id
+            yield _found(f"ideal:{rated.rating_id}", ideal, rated)
     for rated in _excellent(ratings):
-        yield _example(f"rated:{rated.candidate_id}", rated.text, rated), rated.external_id
+        yield _found(f"rated:{rated.candidate_id}", rated.text, rated)
 
 
-def _example(source: str, answer: str, origin: RatedCandidate | SentReply) -> Example:
-    return Example(
+def _found(source: str, answer: str, origin: RatedCandidate | SentReply) -> _Found:
+    example = Example(
         question=origin.question,
         answer=answer,
         source=source,
         language=origin.language,
         created=origin.created,
     )
+    return _Found(example, origin.external_id, origin.contact)
 
 
 def _excellent(ratings: Iterable[RatedCandidate]) -> list[RatedCandidate]:
@@ -124,7 +147,7 @@ def _is_excellent(rated: RatedCandidate) -> bool:
 
 
 def _rating_row(rated: RatedCandidate, salt: str) -> dict[str, Any]:
-    rating = rated.rating
+    rating, placeholders = rated.rating, Placeholders(known_contact(rated.contact))
     return {
         "id": rated.rating_id,
         "candidate": rated.candidate_id,
@@ -137,10 +160,10 @@ def _rating_row(rated: RatedCandidate, salt: str) -> dict[str, Any]:
         "scores": dict(sorted(rating.scores.items())),
         "overall": rated.overall,
         "critical": rating.critical,
-        "comment": rating.comment,
-        "ideal_answer": rating.ideal_answer,
-        "question": rated.question,
-        "text": rated.text,
+        "question": placeholders.redact(rated.question),
+        "text": placeholders.redact(rated.text),
+        "comment": placeholders.redact(rating.comment),
+        "ideal_answer": placeholders.redact(rating.ideal_answer),
         "language": rated.language,
         "created": rated.created,
     }

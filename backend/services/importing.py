@@ -19,6 +19,7 @@ from typing import IO, Any, TypeVar, cast
 
 from sqlite_utils import Database
 
+from backend.cleaning.refining import redacted
 from backend.domain.article import Article, SolvedTicket
 from backend.domain.errors import BadInput
 from backend.store.knowledge import Stored, put_articles, put_solved_tickets
@@ -37,7 +38,7 @@ class Imported:
     skipped: Mapping[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        lines = [f"Articles: {_told(self.articles)}.", f"Solved tickets: {_told(self.tickets)}."]
+        lines = [f"Articles: {self.articles}.", f"Solved tickets: {self.tickets}."]
         lines += [f"Skipped: {count} {reason}." for reason, count in sorted(self.skipped.items())]
         return "\n".join(lines)
 
@@ -48,15 +49,18 @@ def import_files(
     tickets: Path | None,
     db: Database,
     progress: Callable[[int], None],
+    hide: Callable[[SolvedTicket], SolvedTicket] = redacted,
 ) -> Imported:
     """Save the articles and solved tickets of these files; each is JSONL, or JSONL in gzip.
 
-    Unknown fields are ignored, a repeated id counts once with its last line, and `progress` hears
-    how many things have been saved so far. Raises BadInput, naming file and line.
+    Personal data in tickets is replaced, or whatever `hide` does is done to each; `as_it_is` keeps
+    them. Unknown fields are ignored, a repeated id counts once with its last line, and `progress`
+    hears how many things have been saved so far. Raises BadInput, naming file and line.
     """
     skipped: Counter[str] = Counter()
     read_articles = _read(articles, _article, skipped) if articles else []
     read_tickets = _read(tickets, _solved_ticket, skipped) if tickets else []
+    read_tickets = [hide(ticket) for ticket in read_tickets]
     return Imported(
         articles=put_articles(read_articles, db=db, progress=progress),
         tickets=put_solved_tickets(
@@ -64,6 +68,11 @@ def import_files(
         ),
         skipped=dict(skipped),
     )
+
+
+def as_it_is(ticket: SolvedTicket) -> SolvedTicket:
+    """The ticket with all that stands in it, for texts that hold nobody's data."""
+    return ticket
 
 
 class _Skip(Exception):
@@ -197,10 +206,6 @@ def _clean(text: str) -> str:
     """What SQLite keeps and search compares: composed letters, no NUL, no half of a pair."""
     whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return unicodedata.normalize("NFC", whole).replace("\0", "").strip()
-
-
-def _told(stored: Stored) -> str:
-    return f"{stored.added} added, {stored.updated} updated, {stored.unchanged} unchanged"
 
 
 def _listed(counts: Mapping[str, int]) -> str:

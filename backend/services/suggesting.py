@@ -10,7 +10,7 @@ from sqlite_utils import Database
 from backend.domain.errors import BadInput, NoModel, QueueFull, UnusableModel
 from backend.domain.suggestion import MAX_STEERING_CHARACTERS, Prefer
 from backend.domain.ticket import Ticket
-from backend.settings import SuggestSettings
+from backend.setting_groups import SuggestSettings
 from backend.store import throughput
 from backend.store.database import transaction
 from backend.store.models import active_models, model_named

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from sqlite_utils import Database
 
 from backend.domain.errors import UnusableModel
+from backend.domain.prompt import Passage
 from backend.engines.chat import ChatEngine
 from backend.engines.engine import Engine
 from backend.engines.nearest import NearestEngine
+from backend.services.hiding import anonymous
 from backend.settings import Settings
 from backend.store.models import SERVING, Model, Runner
 from backend.store.search import nearest_answer
@@ -40,15 +42,18 @@ class Writers:
 
     def _nearest(self, exclude_source: str) -> Engine:
         thresholds = self.settings.search
-        return NearestEngine(
-            lambda question: nearest_answer(
+
+        def find(question: str) -> Passage | None:
+            found = nearest_answer(
                 question,
                 db=self.db,
                 threshold_solved=thresholds.solved_threshold,
                 threshold_article=thresholds.article_threshold,
                 exclude_source=exclude_source,
             )
-        )
+            return anonymous(found) if found else None
+
+        return NearestEngine(find)
 
     def _key(self, model: Model) -> str:
         key = self.environment.get(model.key_variable, "") if model.key_variable else ""

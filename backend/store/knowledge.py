@@ -1,16 +1,21 @@
-"""Articles and solved tickets, kept with the passages that search finds in them."""
+"""Articles and solved tickets, kept with the passages that search finds in them.
+
+A ticket keeps its numbered placeholders; its passage, which stands in prompts of other tickets, has
+generic ones.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sqlite_utils import Database
 
 from backend.domain.article import Article, SolvedTicket, article_passages, solved_passage
 from backend.domain.similarity import term_weights
+from backend.privacy import generic
 from backend.store.database import transaction
 from backend.store.terms import count_terms, recount_terms
 
@@ -39,6 +44,9 @@ class Stored:
             self.unchanged + other.unchanged,
         )
 
+    def __str__(self) -> str:
+        return f"{self.added} added, {self.updated} updated, {self.unchanged} unchanged"
+
 
 def put_articles(
     articles: Iterable[Article], *, db: Database, progress: Progress = _unheard
@@ -48,14 +56,14 @@ def put_articles(
     Saved in batches, so that others can write in between; doing it again changes nothing.
     `progress` hears after each batch how many are done.
     """
-    return _put(list(articles), "articles", db, progress)
+    return _put(list(articles), db, progress)
 
 
 def put_solved_tickets(
     tickets: Iterable[SolvedTicket], *, db: Database, progress: Progress = _unheard
 ) -> Stored:
     """Save solved tickets by their ids; each is found by question and answer."""
-    return _put(list(tickets), "solved_tickets", db, progress)
+    return _put(list(tickets), db, progress)
 
 
 def article_count(*, db: Database) -> int:
@@ -74,19 +82,57 @@ def solved_tickets(*, db: Database) -> list[SolvedTicket]:
     return [SolvedTicket(**{**row, "cited": tuple(json.loads(row["cited"]))}) for row in rows]
 
 
-def _put(sources: Sequence[Source], table: str, db: Database, progress: Progress) -> Stored:
+def put_some(sources: Sequence[Source], *, db: Database) -> Stored:
+    """Save a few articles or a few tickets as one step; `recount_terms` must follow the last."""
+    batch = {source.id: source for source in sources}
+    with transaction(db):
+        return _put_batch(list(batch.values()), db) if batch else Stored()
+
+
+def remove_articles(ids: Iterable[str], *, db: Database, but: Iterable[str] = ()) -> int:
+    """Remove articles and their translations (`id:language`), except those named; how many."""
+    wanted, kept = list(ids), set(but)
+    rows = db.execute(
+        """SELECT id FROM articles WHERE substr(id, 1, instr(id || ':', ':') - 1) IN
+           (SELECT value FROM json_each(?))""",
+        [json.dumps(wanted)],
+    )
+    return _remove("articles", "article", [row[0] for row in rows if row[0] not in kept], db)
+
+
+def remove_solved_tickets(ids: Iterable[str], *, db: Database) -> int:
+    """Remove solved tickets with what search finds in them; how many there were."""
+    return _remove("solved_tickets", "solved", list(ids), db)
+
+
+def _remove(table: str, kind: str, ids: list[str], db: Database) -> int:
+    wanted = json.dumps(ids)
+    with transaction(db):
+        db.execute(
+            """DELETE FROM passages WHERE kind = ? AND source_id IN
+               (SELECT value FROM json_each(?))""",
+            [kind, wanted],
+        )
+        gone = db.execute(
+            f"DELETE FROM {table} WHERE id IN (SELECT value FROM json_each(?))",  # noqa: S608
+            [wanted],
+        )
+    return gone.rowcount
+
+
+def _put(sources: Sequence[Source], db: Database, progress: Progress) -> Stored:
     total = Stored()
     for start in range(0, len(sources), BATCH):
-        batch = {source.id: source for source in sources[start : start + BATCH]}
         with transaction(db):
-            total += _put_batch(list(batch.values()), table, db)
+            total += put_some(sources[start : start + BATCH], db=db)
             if start + BATCH >= len(sources) and total.added + total.updated:
                 recount_terms(db)
         progress(min(start + BATCH, len(sources)))
     return total
 
 
-def _put_batch(batch: Sequence[Source], table: str, db: Database) -> Stored:
+def _put_batch(batch: Sequence[Source], db: Database) -> Stored:
+    table = "articles" if isinstance(batch[0], Article) else "solved_tickets"
     known = {
         row["id"]: row
         for row in db.query(
@@ -132,7 +178,9 @@ def _replace_passages(sources: Sequence[Source], db: Database) -> None:
 
 def _passage_rows(source: Source) -> list[dict[str, Any]]:
     if isinstance(source, SolvedTicket):
-        asked, passages = source.asked, [solved_passage(source)]
+        found = solved_passage(source)
+        asked = generic(source.asked)
+        passages = [replace(found, title=generic(found.title), text=generic(found.text))]
     else:
         asked, passages = "", article_passages(source)
     return [

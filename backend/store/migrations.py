@@ -174,3 +174,13 @@ def m004_knowledge(db: Database) -> None:
             term TEXT PRIMARY KEY, passages INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID""")
     db.execute("CREATE INDEX articles_url ON articles(url)")
+
+
+@migrations()
+def m005_raw_lines(db: Database) -> None:
+    """Which lines of an export were read, by a mark of their content, and what became of them."""
+    db.execute("""
+        CREATE TABLE raw_lines (
+            file TEXT NOT NULL, id TEXT NOT NULL, mark TEXT NOT NULL, dropped TEXT NOT NULL,
+            PRIMARY KEY (file, id)
+        ) STRICT, WITHOUT ROWID""")

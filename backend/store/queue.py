@@ -32,6 +32,7 @@ class Work:
     subject: str
     text: str
     external_id: str
+    contact: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def claim(models: Sequence[str], *, lease_seconds: float, db: Database) -> Work 
         return None
     candidate_id, suggestion_id, model, priority, attempts = rows[0]
     ticket = db.execute(
-        "SELECT steering, subject, text, external_id FROM suggestions "
+        "SELECT steering, subject, text, external_id, contact FROM suggestions "
         "JOIN tickets ON tickets.id = ticket_id WHERE suggestions.id = ?",
         [suggestion_id],
     ).fetchone()

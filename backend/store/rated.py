@@ -14,7 +14,7 @@ from backend.domain.rating import Rating, overall
 from backend.domain.rubric import Rubric, rubric_named
 from backend.domain.ticket import Ticket
 
-_TICKET = "tickets.subject, tickets.text AS asked, tickets.external_id, tickets.language"
+_TICKET = "tickets.subject, tickets.text AS asked, tickets.external_id, tickets.language, contact"
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class RatedCandidate:
     external_id: str
     language: str
     created: str
+    contact: str
     rating: Rating
 
     @property
@@ -49,6 +50,7 @@ class SentReply:
     external_id: str
     language: str
     created: str
+    contact: str
 
 
 @dataclass(frozen=True)

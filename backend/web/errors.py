@@ -28,6 +28,7 @@ STATUS: dict[type[ProductError], HTTPStatus] = {
     errors.DiskFull: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.EngineError: HTTPStatus.BAD_GATEWAY,
+    errors.ZohoError: HTTPStatus.BAD_GATEWAY,
     ProductError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 

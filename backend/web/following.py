@@ -11,6 +11,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from backend.domain.suggestion import FINISHED
+from backend.privacy import placeholders_in
 from backend.settings import Settings
 from backend.store.database import connect
 from backend.store.suggestions import Candidate, Suggestion, revision, suggestion
@@ -93,6 +94,8 @@ def _step(before: Candidate, after: Candidate) -> dict[str, Any]:
     step = {name: whole[name] for name in ("id", "label", "state", "revision")}
     step |= {"offset": offset, "append": append}
     step |= {name: whole[name] for name in ("problem", "sources", "finish")}
+    if whole["placeholders"] != list(placeholders_in(before.text)):
+        step["placeholders"] = whole["placeholders"]
     return step
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from backend.domain.suggestion import suggestion_state
+from backend.privacy import placeholders_in
 from backend.services.suggesting import place
 from backend.settings import Settings
 from backend.store.ratings import rated_candidates, revealed
@@ -66,6 +67,7 @@ def candidate_json(candidate: Candidate, *, rated: bool, reveal: bool) -> Json:
         "revision": candidate.revision,
         "finish": candidate.finish,
         "problem": problem_json(candidate, reveal=reveal),
+        "placeholders": list(placeholders_in(candidate.text)),
         "sources": [_source(passage) for passage in candidate.passages],
         "rated": rated,
         "model": candidate.model if reveal else None,

@@ -6,7 +6,17 @@ import runpy
 import sys
 from pathlib import Path
 
-NAMES = ("runner", "overhead", "memory", "search", "train", "resume")
+NAMES = (
+    "runner",
+    "overhead",
+    "memory",
+    "search",
+    "privacy",
+    "train",
+    "resume",
+    "export_model",
+    "conversions",
+)
 
 
 def main() -> None:

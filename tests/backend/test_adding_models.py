@@ -27,7 +27,7 @@ from backend.domain.ticket import Ticket
 from backend.services import deploying
 from backend.services.overview import model_states, ready
 from backend.services.suggesting import Ask, suggest
-from backend.settings import SuggestSettings
+from backend.setting_groups import SuggestSettings
 from backend.store import queue
 from backend.store.models import (
     Runner,

@@ -12,7 +12,8 @@ from backend.domain.ticket import Ticket
 from backend.log import start_log
 from backend.services.suggesting import Ask, suggest
 from backend.services.writers import Writers
-from backend.settings import Settings, SuggestSettings
+from backend.setting_groups import SuggestSettings
+from backend.settings import Settings
 from backend.store.models import Model, Runner, add_model, keep_runner
 from backend.store.suggestions import Candidate, suggestion
 from backend.worker import Worker

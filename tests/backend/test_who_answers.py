@@ -17,7 +17,7 @@ from backend.domain.errors import (
 from backend.domain.suggestion import LABELS
 from backend.domain.ticket import Ticket
 from backend.services.suggesting import Ask, place, suggest
-from backend.settings import SuggestSettings
+from backend.setting_groups import SuggestSettings
 from backend.store import queue
 from backend.store.models import Model, active_models, add_model, set_active
 from backend.store.queue import Usage

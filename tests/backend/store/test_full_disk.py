@@ -12,7 +12,7 @@ from sqlite_utils import Database
 from backend.domain.errors import DiskFull
 from backend.domain.ticket import Ticket
 from backend.services.suggesting import Ask, suggest
-from backend.settings import SuggestSettings
+from backend.setting_groups import SuggestSettings
 from backend.store import queue
 from backend.store.database import connect, open_database
 from backend.store.migrations import migrations

@@ -15,7 +15,7 @@ from backend.domain.errors import (
 )
 from backend.domain.ticket import Ticket
 from backend.services.suggesting import Ask, cancel_suggestion, suggest
-from backend.settings import SuggestSettings
+from backend.setting_groups import SuggestSettings
 from backend.store import queue
 from backend.store.queue import Usage
 from backend.store.suggestions import (

@@ -1,0 +1,174 @@
+"""People's names in a text: by the words around them, and by what the words themselves can be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+
+from backend.privacy.capitals import PARTICLE, Word, capitalised, name_at
+from backend.privacy.cues import Cue, cue_for
+from backend.privacy.gazetteer import listed
+from backend.privacy.known import WORD, stands_for
+from backend.privacy.labels import Span
+from backend.privacy.roles import role
+from backend.privacy.spelling import stem
+
+_JOINS = re.compile(r"[:\s,.!?–—\-\"«„“(]{1,4}")
+_SENTENCE = re.compile(r"[^\s\w,;«»„“'’)(-]|\n|\A\Z")
+_ENDS = re.compile(r"\s*(?:[,.!?:;)|<\n(\[]|\Z)")
+_FOLLOWING = re.compile(r",?\s([A-Z][A-Za-z]+\.?)(?!\w)")
+_ACTS = re.compile(
+    r"\s(?:ordered|said|says|asked|told|wrote|called|lives|helped|works|needs|wants|bought|paid|sent|"
+    r"replied|answered|promised|sagte|schrieb|bestellte|hat|сказал\w*|написал\w*|замовил\w*|заказал\w*|"
+    r"сказала|попросил\w*|відповіл\w*|відповів|ответил\w*)\b"
+)
+_LAST_LINE = re.compile(r"[ .!]*(?:\Z|\n\s*(?:\Z|[\w.+-]+@|\[|[+(\d]))")
+
+
+def find_people(text: str, words: Sequence[re.Match[str]], *, russian: bool) -> Iterator[Span]:
+    """Names of people that nothing but the text tells of."""
+    capital = capitalised(text, words, russian=russian)
+    place = 0
+    while place < len(capital):
+        word, name, why = capital[place], list[Word](), "a person's name"
+        if not (word.role.nobody or word.text in PARTICLE):
+            cue = _cue_before(word, text, words)
+            if cue:
+                why = f"after `{cue.words}`"
+                name = (_after_strong if cue.strong else _after_weak)(capital, place, text)
+            name = name or _alone(capital, place, text)
+        if name and not _belongs_to_company(name, text):
+            start, end = name[0].start, name[-1].end
+            yield Span(start, end, "NAME", text[start:end], why)
+        place += max(1, len(name))
+
+
+def find_again(words: Sequence[re.Match[str]], met: frozenset[str]) -> Iterator[Span]:
+    """Other mentions of people whose names were met, inflected or not."""
+    if met:
+        for match in words:
+            if match.group()[0].isupper() and stands_for(match.group(), met):
+                yield Span(*match.span(), "NAME", match.group(), "the name was met before")
+
+
+def stems_of(names: Iterable[Span], *, russian: bool) -> frozenset[str]:
+    """Stems of those words of names that mean nothing else."""
+    words = {word for name in names for word in WORD.findall(name.value) if len(word) > 2}
+    telling = (word for word in words if not role(word, russian=russian).word)
+    return frozenset(filter(None, map(stem, telling)))
+
+
+def _cue_before(word: Word, text: str, words: Sequence[re.Match[str]]) -> Cue | None:
+    """What the one to three words before announce, if nothing but a mark stands between."""
+    before = words[max(0, word.place - 3) : word.place]
+    if not before or not _JOINS.fullmatch(text, before[-1].end(), word.start):
+        return None
+    marked = ":" in text[before[-1].end() : word.start]
+    said = [one.group().casefold().replace("’", "'") for one in before]
+    for count in range(len(said), 0, -1):
+        cue = cue_for(" ".join(said[-count:]))
+        if cue and (marked or not cue.needs_colon):
+            return cue
+    return None
+
+
+def _after_strong(capital: Sequence[Word], place: int, text: str) -> list[Word]:
+    """After `my name is` and the like nearly every capitalised word is a name."""
+    word, name = capital[place], name_at(capital, place, text)
+    if word.role.word and not (word.role.first or word.role.last) and len(name) < 2:
+        return []
+    return name if not word.is_initial or len(name) > 1 else []
+
+
+def _after_weak(capital: Sequence[Word], place: int, text: str) -> list[Word]:
+    """After a greeting or `this is` a first name will do; anything else must stand alone there."""
+    word, name = capital[place], name_at(capital, place, text)
+    alone = _ENDS.match(text, name[-1].end) is not None
+    if word.role.first and (not word.role.word or alone or len(name) > 1):
+        return name
+    if alone and (word.role.last or word.role.unknown) and not word.role.word:
+        return name if len(word.text) > 2 else []
+    return name if alone and len(name) > 1 and word.is_initial else []
+
+
+def _alone(capital: Sequence[Word], place: int, text: str) -> list[Word]:
+    """A name that only its own words give away."""
+    word, name = capital[place], name_at(capital, place, text)
+    if word.is_initial:
+        return name if _initial_and_surname(name, text) else []
+    if len(name) > 1:
+        return name if _is_full_name(name) else []
+    return name if _is_single_name(word, capital, place, text) else []
+
+
+def _is_full_name(name: Sequence[Word]) -> bool:
+    """Two words or more: a first name with a surname or an initial, in either order."""
+    first, rest = name[0].role, [one.role for one in name[1:] if not one.is_initial]
+    if first.sure:
+        return True
+    if first.first:
+        return not rest or any(one.last or one.unknown for one in rest)
+    if any(one.first and not one.word for one in rest):
+        return first.last or first.unknown
+    return (first.last or (first.unknown and len(name[0].text) > 2)) and any(
+        (one.last or one.first) and (first.last or not one.word) for one in rest
+    )
+
+
+def _is_single_name(word: Word, capital: Sequence[Word], place: int, text: str) -> bool:
+    """One word: a name that is nothing else, or one that stands where only a name can."""
+    kind = word.role
+    if word.text.isupper() or len(word.text) < 3:
+        return False
+    if kind.sure:
+        return True
+    if kind.first and (_closes_letter(text, word) or _ACTS.match(text, word.end)):
+        return True
+    if not _inside_sentence(word) or _next_is_capital(capital, place, text):
+        return False
+    return kind.first or (kind.last and not kind.word and word.text[0] >= "\u0400")
+
+
+def _closes_letter(text: str, word: Word) -> bool:
+    """Alone on its line, with nothing but perhaps a mail or a number after it."""
+    return "\n" in word.gap and bool(_LAST_LINE.match(text, word.end))
+
+
+def _belongs_to_company(name: Sequence[Word], text: str) -> bool:
+    following = _FOLLOWING.match(text, name[-1].end)
+    named = {word.text.casefold() for word in name[1:]}
+    return bool(named & _kinds()) or (
+        following is not None and following.group(1).casefold() in _kinds()
+    )
+
+
+@lru_cache(maxsize=1)
+def _kinds() -> frozenset[str]:
+    return frozenset(listed("kinds.txt"))
+
+
+def _initial_and_surname(name: Sequence[Word], text: str) -> bool:
+    """`E. Kowalski`, and not `U.S. Robotics` or `Plan B Energy`."""
+    if len(name) < 2 or not text.startswith(".", name[0].end) or name[0].gap.endswith("."):
+        return False
+    surname = name[-1]
+    if len(surname.text) < 3 or surname.text.isupper() or surname.role.nobody:
+        return False
+    return surname.role.last or (surname.role.unknown and surname.text[1:].islower())
+
+
+def _inside_sentence(word: Word) -> bool:
+    return bool(word.gap) and not _SENTENCE.search(word.gap.replace("\u00a0", " "))
+
+
+def _next_is_capital(capital: Sequence[Word], place: int, text: str) -> bool:
+    """Whether it stands in a title or a label such as `Mark All Read`."""
+    neighbours = [
+        text[capital[place + 1].start - 1 : capital[place + 1].start] == " "
+        and capital[place + 1].start - capital[place].end == 1
+        if place + 1 < len(capital)
+        else False,
+        capital[place - 1].end + 1 == capital[place].start if place else False,
+    ]
+    return any(neighbours)

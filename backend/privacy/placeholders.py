@@ -1,0 +1,121 @@
+"""The map of one ticket: its personal data to placeholders, and back."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from backend.privacy.finding import Recogniser, find
+from backend.privacy.known import NOTHING_KNOWN, Known
+from backend.privacy.labels import PLACEHOLDER, Label, Span, placeholders_in
+from backend.privacy.people import stems_of
+from backend.privacy.sameness import Person, canonical, same_person
+
+
+class Placeholders:
+    """Redacts the texts of one ticket with one numbering, and restores what a model wrote.
+
+    It lives in the memory of the process that needs it and nowhere else: it cannot be pickled and
+    does not show its values. One ticket, one map; it is not shared between threads.
+    """
+
+    def __init__(
+        self, known: Known = NOTHING_KNOWN, *, recogniser: Recogniser | None = None
+    ) -> None:
+        self._known = known
+        self._recogniser = recogniser
+        self._values: dict[str, str] = {}
+        self._numbers: dict[tuple[Label, str], int] = {}
+        self._people: list[Person] = []
+        self._last: dict[Label, int] = {}
+        self._met: frozenset[str] = frozenset()
+        self._taken: set[str] = set()
+        self._as_written: dict[str, str] = {}
+        for name in known.names:
+            self._people.append(Person(name, None))
+
+    def redact(self, text: str) -> str:
+        """The text with each find replaced by its placeholder; the same value has the same one.
+
+        Placeholders that already stand in the text stay. What is found once is sought everywhere,
+        so the text is searched until nothing new turns up: redacting again changes nothing.
+        """
+        self._taken.update(placeholders_in(text))
+        redacted = text
+        while spans := self._find(redacted):
+            redacted = self._replaced(redacted, spans)
+        if self._put_back(redacted) != text:
+            self._as_written[redacted] = text
+        else:
+            self._as_written.pop(redacted, None)
+        return redacted
+
+    def restore(self, text: str) -> str:
+        """The text with the value of each placeholder of this ticket.
+
+        A person whose name stood there in several forms comes back in the form that the ticket's
+        record has, or that came first; a text that `redact` returned comes back to the letter.
+        """
+        return self._as_written.get(text) or self._put_back(text)
+
+    def unresolved(self, text: str) -> tuple[str, ...]:
+        """Placeholders in a text that this map has no value for, in order, each once."""
+        return tuple(one for one in placeholders_in(text) if one not in self._values)
+
+    def values(self) -> dict[str, str]:
+        """Each placeholder with its value, for a map that a person asked for; keep it private."""
+        return dict(self._values)
+
+    def __repr__(self) -> str:
+        return f"<Placeholders with {len(self._values)} values>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A map of personal data stays in its process: it cannot be pickled.")
+
+    def _find(self, text: str) -> list[Span]:
+        spans = find(text, self._known, met=self._met, recogniser=self._recogniser)
+        names = (span for span in spans if span.label == "NAME")
+        self._met |= stems_of(names, russian=self._known.language == "ru")
+        return spans
+
+    def _replaced(self, text: str, spans: list[Span]) -> str:
+        parts, end = [], 0
+        for span in spans:
+            parts += [text[end : span.start], self._placeholder(span)]
+            end = span.end
+        return "".join(parts) + text[end:]
+
+    def _placeholder(self, span: Span) -> str:
+        if span.label == "NAME":
+            return self._name(span.value)
+        value = canonical(span.label, span.value)
+        number = self._numbers.get((span.label, value))
+        if number is None:
+            number = self._numbers[span.label, value] = self._next(span.label)
+            self._values[_written(span.label, number)] = span.value
+        return _written(span.label, number)
+
+    def _name(self, value: str) -> str:
+        for person in self._people:
+            if same_person(value, person.name):
+                break
+        else:
+            person = Person(value, None)
+            self._people.append(person)
+        if person.number is None:
+            person.number = self._next("NAME")
+            self._values[_written("NAME", person.number)] = person.name
+        return _written("NAME", person.number)
+
+    def _next(self, label: Label) -> int:
+        number = self._last.get(label, 0) + 1
+        while _written(label, number) in self._taken:
+            number += 1
+        self._last[label] = number
+        return number
+
+    def _put_back(self, text: str) -> str:
+        return PLACEHOLDER.sub(lambda match: self._values.get(match.group(), match.group()), text)
+
+
+def _written(label: Label, number: int) -> str:
+    return f"[{label}_{number}]"

@@ -1,0 +1,171 @@
+"""What calls cost: Zoho's daily credits, a budget kept over all runs, and a forecast.
+
+Desk (help.zoho.com, "Working with API credits"): one record costs 1, a page of a list 3 up to
+offset 2,000. CRM (API v8, "API limits"): one call costs 1 here. What Zoho says in its headers
+counts more than these rules.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.domain.errors import CreditsSpent
+from backend.zoho.private_files import write_private
+from backend.zoho.scopes import NAMES
+
+RECORD, LIST_PAGE = 1, 3
+DAY_SECONDS = 86_400.0
+_BUCKET_SECONDS = 600.0
+_SAVE_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An edition's credits in 24 hours, and calls at once."""
+
+    base: int
+    per_user: int
+    parallel: int
+
+    def credits(self, users: int) -> int:
+        """Credits in 24 hours with this many users."""
+        return self.base + self.per_user * users
+
+
+PLANS = {
+    "desk": {
+        "free": Plan(5_000, 0, 5),
+        "express": Plan(25_000, 100, 10),
+        "standard": Plan(50_000, 250, 10),
+        "professional": Plan(75_000, 500, 15),
+        "enterprise": Plan(100_000, 1_000, 25),
+    },
+    "crm": {
+        "free": Plan(5_000, 0, 5),
+        "standard": Plan(50_000, 250, 10),
+        "professional": Plan(50_000, 500, 15),
+        "enterprise": Plan(50_000, 1_000, 20),
+        "ultimate": Plan(50_000, 2_000, 25),
+    },
+}
+
+
+def list_page(offset: int) -> int:
+    """Credits of a page of a Desk list. The steps beyond 5,000 are a cautious reading."""
+    for until, cost in ((2_000, 3), (5_000, 5), (10_000, 10), (50_000, 50)):
+        if offset < until:
+            return cost
+    return 100
+
+
+class Budget:
+    """What exports of one product may still spend within 24 hours, kept in a file of its own.
+
+    `limit` 0 means: whatever Zoho leaves, less `leave`. Shared by threads; the file is written
+    every two seconds, so a kill forgets two seconds of spending at most. Without a file nothing
+    is kept.
+    """
+
+    def __init__(
+        self,
+        file: Path | None,
+        product: str,
+        *,
+        limit: int = 0,
+        leave: int = 0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._file, self.product = file, product
+        self.limit, self._leave, self._clock = limit, leave, clock
+        self._lock = threading.Lock()
+        self._spent = self._read()
+        self._saved_at = 0.0
+        self.run = 0
+        self.remaining: int | None = None
+
+    @property
+    def spent(self) -> int:
+        """Credits that exports of this product spent in the last 24 hours."""
+        with self._lock:
+            return self._recent()
+
+    def take(self, cost: int) -> None:
+        """Counts a call before it is made. Raises CreditsSpent when it would go too far."""
+        with self._lock:
+            if self.remaining is not None and self.remaining - cost < self._leave:
+                raise CreditsSpent(
+                    f"{NAMES[self.product]} has {self.remaining:,} credits left today, and "
+                    f"zoho.leave_credits keeps {self._leave:,} for others. Everything read so far "
+                    "is kept: run the export again tomorrow and it goes on from there."
+                )
+            if self.limit and self._recent() + cost > self.limit:
+                raise CreditsSpent(
+                    f"The budget of {self.limit:,} credits in 24 hours is spent. Everything read "
+                    "so far is kept: run the export again later and it goes on from there, or "
+                    "give more with --credits."
+                )
+            self._add(cost)
+
+    def settle(self, cost: int, *, weight: int | None, remaining: int | None) -> None:
+        """Puts right what was counted, by what Zoho says of the call."""
+        with self._lock:
+            if weight is not None:
+                self._add(weight - cost)
+            if remaining is not None:
+                self.remaining = remaining
+            if self._clock() - self._saved_at > _SAVE_SECONDS:
+                self._save()
+
+    def save(self) -> None:
+        """Writes down what was spent."""
+        with self._lock:
+            self._save()
+
+    def _add(self, credits: int) -> None:
+        bucket = str(int(self._clock() // _BUCKET_SECONDS))
+        self._spent[bucket] = self._spent.get(bucket, 0) + credits
+        self.run += credits
+
+    def _recent(self) -> int:
+        oldest = (self._clock() - DAY_SECONDS) // _BUCKET_SECONDS
+        return sum(spent for bucket, spent in self._spent.items() if int(bucket) >= oldest)
+
+    def _save(self) -> None:
+        if self._file is None:
+            return
+        oldest = (self._clock() - DAY_SECONDS) // _BUCKET_SECONDS
+        self._spent = {name: spent for name, spent in self._spent.items() if int(name) >= oldest}
+        write_private(self._file, json.dumps(self._spent).encode())
+        self._saved_at = self._clock()
+
+    def _read(self) -> dict[str, int]:
+        try:
+            return {
+                str(name): int(spent) for name, spent in json.loads(self._file.read_bytes()).items()
+            }
+        except (OSError, ValueError, AttributeError):
+            return {}
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What an export will cost: calls by what they are for, in credits."""
+
+    product: str
+    lines: tuple[tuple[str, int, int], ...]
+    """(what, how many records, credits)"""
+
+    @property
+    def credits(self) -> int:
+        """All credits together."""
+        return sum(credits for _, _, credits in self.lines)
+
+    def days(self, credits_a_day: int) -> int:
+        """Days it takes with so many credits in 24 hours."""
+        return max(1, math.ceil(self.credits / credits_a_day)) if credits_a_day > 0 else 0
