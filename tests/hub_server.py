@@ -210,7 +210,9 @@ class _Requests(BaseHTTPRequestHandler):
         else:
             oid = hashlib.sha256(content).hexdigest()
             self.state.objects[oid] = content
-            self._send(302, b"", {"Location": f"{self.state.addresses[1]}/cdn/{oid}"})
+            linked = {"X-Linked-ETag": f'"{oid}"', "X-Linked-Size": str(len(content))}
+            place = {"Location": f"{self.state.addresses[1]}/cdn/{oid}"}
+            self._send(302, b"", {**place, **linked, "X-Repo-Commit": revision})
 
     def _large(self, body: bytes, oid: str) -> None:
         content = self.state.objects[oid]

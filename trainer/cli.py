@@ -104,6 +104,9 @@ def _add_train(steps: Any) -> None:
     step.add_argument("--dropout", type=float, help="of the LoRA's input")
     step.add_argument("--wording-share", type=float, help="share of questions reworded each epoch")
     step.add_argument("--passage-share", type=float, help="share of examples that keep sources")
+    step.add_argument(
+        "--checkpoints-to", default="", metavar="ORG/NAME", help="private hub repository for them"
+    )
     step.set_defaults(run=_train)
 
 
@@ -180,8 +183,9 @@ def _train(given: argparse.Namespace) -> str:
 
     settings = preset_named(given.preset, **_changes(given))
     record = train(
-        base=given.base, examples=given.examples, out=given.out, settings=settings, say=_say
-    )
+        base=given.base, examples=given.examples, out=given.out, settings=settings,
+        checkpoints_to=given.checkpoints_to, say=_say,
+    )  # fmt: skip
     losses = [f"{one['loss']:.3f}" for one in record.history["validation"]]
     return f"The adapter is in {given.out}. Validation loss: {' -> '.join(losses)}."
 
@@ -205,7 +209,7 @@ def _say(sentence: str) -> None:
 
 def _changes(given: argparse.Namespace) -> dict[str, Any]:
     """What was given of the settings; the rest keeps the preset's value."""
-    other = {"run", "examples", "out", "base", "preset"}
+    other = {"run", "examples", "out", "base", "preset", "checkpoints_to"}
     return {
         key: value for key, value in vars(given).items() if key not in other and value is not None
     }

@@ -53,7 +53,8 @@ class Task:
     """A model, its rows in each epoch (always as many) and rows to measure on.
 
     `fingerprint` names data and settings; a checkpoint of another one is refused. `rows_at_once`
-    stand side by side in memory. `watch` hears of each measurement.
+    stand side by side in memory. `watch` hears of each measurement, `kept` of each file that a
+    later run could go on from.
     """
 
     model: Any
@@ -63,6 +64,7 @@ class Task:
     rows_at_once: int = 0
     group: Group = ALONE
     watch: Callable[[History], None] = lambda _: None
+    kept: Callable[[Path], None] = lambda _: None
 
 
 def optimise(task: Task, settings: LoopSettings, *, folder: Path) -> History:
@@ -137,7 +139,7 @@ class _Run:
             "chance": self.task.group.of_each(checkpoints.chance_state()),
             "history": asdict(self.history),
         }
-        checkpoints.save(state, self.folder / CHECKPOINT, group=self.task.group)
+        self._keep(state, CHECKPOINT)
         self.saved_at = time.monotonic()
 
     def resume(self) -> None:
@@ -172,8 +174,13 @@ class _Run:
         self.history.validation.append({"step": self.done, "loss": loss})
         if not self.history.since_best:
             state = {"fingerprint": task.fingerprint, "weights": self.trainable}
-            checkpoints.save(state, self.folder / BEST, group=task.group)
+            self._keep(state, BEST)
         task.watch(self.history)
+
+    def _keep(self, state: dict[str, Any], name: str) -> None:
+        checkpoints.save(state, self.folder / name, group=self.task.group)
+        if self.task.group.leads:
+            self.task.kept(self.folder / name)
 
     def _batches(self, epoch: int) -> list[list[Row]]:
         if self.plan[0] != epoch:

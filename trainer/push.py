@@ -62,7 +62,7 @@ def push(wanted: Push, *, token: str, endpoint: str | None = None) -> str:
             commit_message=f"Add {wanted.gguf.stem}",
         )
     except (HfHubHTTPError, HFValidationError, httpx2.TransportError) as error:
-        raise _told(error, wanted.repository) from error
+        raise refusal(error, wanted.repository) from error
     return f"hf://{wanted.repository}/{wanted.gguf.name}@{done.oid}"
 
 
@@ -117,7 +117,7 @@ def _plain(metrics: Mapping[str, Any], prefix: str = "") -> list[tuple[str, obje
     return rows
 
 
-def _told(error: Exception, repository: str) -> ProductError:
+def refusal(error: Exception, repository: str) -> ProductError:
     """What the hub's error means, without the request that caused it: that carries the token."""
     response = getattr(error, "response", None)
     status = response.status_code if response is not None else 0

@@ -7,6 +7,7 @@ several processes.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,9 +23,11 @@ from trainer.group import ALONE, Group, joined, whole
 from trainer.loop import History, Task, optimise
 from trainer.prepare import read_examples
 from trainer.probe import probe
+from trainer.push import TOKEN_VARIABLE
 from trainer.quantised import load_in_four_bits, with_adapter
 from trainer.record import Record, fingerprint, read_record, write_record
 from trainer.settings import TrainingSettings
+from trainer.shelf import Shelf
 from trainer.watching import Watch
 
 Say = Callable[[str], None]
@@ -39,13 +42,17 @@ class _Work:
     out: Path
     settings: TrainingSettings
     group: Group = ALONE
+    shelf: str = ""
 
     @property
     def fingerprint(self) -> str:
-        """Names data, base and all settings that change the result."""
+        """Names data, base and all settings that change the result, on whatever machine."""
         loop = replace(self.settings.loop, rows_at_once=0, threads=0, checkpoint_minutes=0.0)
         lasting = replace(self.settings, loop=loop, samples=0).to_row()
-        return fingerprint(lasting, self.examples.read_text("utf-8"), str(self.base.resolve()))
+        weights = sorted((one.name, one.stat().st_size) for one in self.base.glob("*.safetensors"))
+        config = self.base / "config.json"
+        shape = config.read_text("utf-8") if config.exists() else ""
+        return fingerprint(lasting, self.examples.read_text("utf-8"), shape, weights)
 
 
 def train(
@@ -54,16 +61,18 @@ def train(
     examples: Path,
     out: Path,
     settings: TrainingSettings,
+    checkpoints_to: str = "",
     say: Say = lambda _: None,
 ) -> Record:
     """Writes the adapter of `base` for the examples to `out` and returns its record.
 
     A finished training in `out` with the same settings and data is returned as it is; one that
-    was cut off goes on. `say` hears the forecast before the training begins. Raises
-    TooLittleMemory if not even one row fits, BadInput without an example that does.
+    was cut off goes on, also on another machine if `checkpoints_to` names a private hub
+    repository. `say` hears the forecast before the training begins. Raises TooLittleMemory if not
+    even one row fits, BadInput without an example that does.
     """
     with joined() as group:
-        work = _Work(base, examples, out, settings, group)
+        work = _Work(base, examples, out, settings, group, checkpoints_to)
         done = read_record(out)
         if done and done.settings.get("fingerprint") == work.fingerprint:
             return done
@@ -93,6 +102,7 @@ def _trained(work: _Work, say: Say) -> Record:
     seen = probe(inner, training.rows, settings.loop, at_once=expected.rows_at_once, group=group)
     say(seen.told(training.rows, settings.loop.epochs))
     work.out.mkdir(parents=True, exist_ok=True)
+    shelf = _shelf(work, say)
     task = Task(
         model=inner,
         rows=epochs(training, tokenizer, settings),
@@ -101,8 +111,11 @@ def _trained(work: _Work, say: Say) -> Record:
         rows_at_once=seen.rows_at_once,
         group=group,
         watch=Watch(model, tokenizer, validation.examples, settings, work.out, group),
+        kept=shelf.put if shelf else lambda _: None,
     )
     history = optimise(task, settings.loop, folder=work.out)
+    if shelf:
+        shelf.close()
     counts = {
         "train": len(training.rows),
         "validation": len(validation.rows),
@@ -113,6 +126,18 @@ def _trained(work: _Work, say: Say) -> Record:
     record = replace(_record(work, history), counts=counts)
     _save(model, tokenizer, record, work)
     return record
+
+
+def _shelf(work: _Work, say: Say) -> Shelf | None:
+    """The shelf on the hub, what was on it taken down; every process waits for that."""
+    shelf = None
+    if work.shelf and work.group.leads:
+        token = os.environ.get(TOKEN_VARIABLE, "")
+        shelf = Shelf(work.shelf, mark=work.fingerprint, token=token, say=say)
+        if shelf.fetch(work.out):
+            say(f"Going on from the checkpoint in {work.shelf}.")
+    work.group.of_each(None)
+    return shelf
 
 
 def _rows(work: _Work, tokenizer: Any) -> tuple[Fitting, Fitting]:
