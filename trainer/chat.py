@@ -37,9 +37,15 @@ def save_template(base: Path, tokenizer: Any, folder: Path) -> None:
 def tokenizer_of(base: Path) -> Any:
     """The tokenizer in a model's folder; one without a chat template gets `PLAIN`.
 
-    Raises UnusableModel for a tokenizer that has no token for the end.
+    Raises UnusableModel for a folder without a tokenizer, or one that has no token for the end.
     """
-    tokenizer = AutoTokenizer.from_pretrained(base)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(base)
+    except (OSError, ValueError) as error:
+        raise UnusableModel(
+            f"{base} has no tokenizer that transformers can load. Download the whole model into "
+            "this folder: weights, config.json and tokenizer files."
+        ) from error
     if not tokenizer.eos_token:
         raise UnusableModel(
             f"The tokenizer in {base} has no end token, so no reply could ever end. "

@@ -59,6 +59,8 @@ _ALL = (
         alpha=64,
         row_tokens=1024,
         prompt_tokens=512,
+        samples=1,
+        sample_tokens=48,
     ),
 )
 PRESETS = {one.preset: one for one in _ALL}

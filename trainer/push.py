@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-from huggingface_hub import CommitOperationAdd, HfApi
+from huggingface_hub import CommitOperationAdd, HfApi, get_token
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
 from backend.domain.errors import BadInput, Forbidden, HashMismatch, ProductError, Unavailable
@@ -64,6 +64,11 @@ def push(wanted: Push, *, token: str, endpoint: str | None = None) -> str:
     except (HfHubHTTPError, HFValidationError, httpx2.TransportError) as error:
         raise refusal(error, wanted.repository) from error
     return f"hf://{wanted.repository}/{wanted.gguf.name}@{done.oid}"
+
+
+def token_here() -> str:
+    """The token of `HF_TOKEN`, of Colab's secrets, or of `hf auth login`; empty without one."""
+    return get_token() or ""
 
 
 def _files(wanted: Push) -> dict[str, Path]:

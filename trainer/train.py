@@ -7,7 +7,6 @@ several processes.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +22,7 @@ from trainer.group import ALONE, Group, joined, whole
 from trainer.loop import History, Task, optimise
 from trainer.prepare import read_examples
 from trainer.probe import probe
-from trainer.push import TOKEN_VARIABLE
+from trainer.push import token_here
 from trainer.quantised import load_in_four_bits, with_adapter
 from trainer.record import Record, fingerprint, read_record, write_record
 from trainer.settings import TrainingSettings
@@ -132,8 +131,7 @@ def _shelf(work: _Work, say: Say) -> Shelf | None:
     """The shelf on the hub, what was on it taken down; every process waits for that."""
     shelf = None
     if work.shelf and work.group.leads:
-        token = os.environ.get(TOKEN_VARIABLE, "")
-        shelf = Shelf(work.shelf, mark=work.fingerprint, token=token, say=say)
+        shelf = Shelf(work.shelf, mark=work.fingerprint, token=token_here(), say=say)
         if shelf.fetch(work.out):
             say(f"Going on from the checkpoint in {work.shelf}.")
     work.group.of_each(None)
