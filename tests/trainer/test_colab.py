@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -29,6 +30,10 @@ def hub(base: Path, examples: Path) -> Iterator[Hub]:
             {one.name: one.read_bytes() for one in base.iterdir() if one.is_file()}
         )
         yield found
+
+
+def _notebook() -> Any:
+    return nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call,unused-ignore]
 
 
 def _some(examples: Path) -> bytes:
@@ -55,7 +60,7 @@ def test_the_notebook_ends_with_a_model_on_the_hub(
     shutil.copytree(CHECKOUT / "trainer", tmp_path / "code" / "trainer")
     shutil.copytree(CHECKOUT / "backend", tmp_path / "code" / "backend")
     shutil.copy(CHECKOUT / "constraints.txt", tmp_path / "code")
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook = _notebook()
     (parameters,) = [one for one in notebook.cells if "parameters" in one.metadata.get("tags", ())]
     values = {"HUB": HUB, "BASE": BASE, "PRESET": "cpu-tiny", "NAME": "tiny-tuned"}
     values["CHANGES"] = "--epochs 1 --rank 4 --samples 0 --threads 1"
@@ -77,7 +82,7 @@ def test_the_notebook_ends_with_a_model_on_the_hub(
 
 def test_the_notebook_has_no_logic_and_no_output() -> None:
     """One command a line, each a shell's or a magic; nothing of a run is kept in the file."""
-    for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
+    for cell in _notebook().cells:
         if cell.cell_type == "code":
             assert cell.outputs == []
             assert cell.execution_count is None
