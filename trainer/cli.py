@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.domain.errors import ProductError
-from trainer.cli_after_training import add_export, add_push
+from trainer.cli_after_training import add_evaluate, add_export, add_push
 
 ABOUT = """\
 Tunes a small language model on a help desk's own answers and makes a file of it that the
@@ -22,6 +22,7 @@ backend serves. The steps, in their order:
   train      base model + examples -> adapter (QLoRA: 4-bit base, LoRA on all linear layers)
   merge      base model + adapter -> whole model
   export     whole model -> quantised GGUF with its model card, compared with the original
+  evaluate   models, GGUFs and endpoints -> table, picture and figures on the golden tickets
   push       adapter, GGUF and card -> private Hugging Face repository
 
 Each step writes a folder or a file that the next one reads. `train` can be stopped at any
@@ -47,7 +48,8 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     steps = parser.add_subparsers(required=True, metavar="STEP")
-    for add in (_add_prepare, _add_pretrain, _add_train, _add_merge, add_export, add_push):
+    first = (_add_prepare, _add_pretrain, _add_train, _add_merge)
+    for add in (*first, add_export, add_evaluate, add_push):
         add(steps)
     return parser
 

@@ -1,11 +1,14 @@
-"""The commands that come after training: export and push, and what each can be told."""
+"""The commands that come after training: export, evaluate, push, and what each can be told."""
 
 from __future__ import annotations
 
 import argparse
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trainer.evaluation.subjects import Subject
 
 
 def add_export(steps: Any) -> None:
@@ -22,6 +25,68 @@ def add_export(steps: Any) -> None:
     step.add_argument("--adapter", type=Path, metavar="DIR", help="export this alone; with --onto")
     step.add_argument("--onto", type=Path, metavar="FILE.gguf", help="the shared base it is for")
     step.set_defaults(run=_export)
+
+
+def add_evaluate(steps: Any) -> None:
+    """`evaluate`: models side by side on the golden tickets."""
+    step = steps.add_parser("evaluate", help="compare models on the golden tickets")
+    step.add_argument("--examples", type=Path, required=True, metavar="FILE", help="from `prepare`")
+    step.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
+    for kind, what in (
+        ("model", "DIR"),
+        ("gguf", "FILE"),
+        ("endpoint", "URL#MODEL"),
+    ):
+        step.add_argument(
+            f"--{kind}", action=_InOrder, default=[], metavar=f"NAME={what}", dest="subjects",
+            help="any number; the first of all is what the others are compared with",
+        )  # fmt: skip
+    step.add_argument("--key-variable", default="OPENAI_API_KEY", help="has the endpoints' key")
+    step.add_argument("--split", default="golden", help="golden, validation or train")
+    step.add_argument("--limit", type=int, default=0, help="only so many tickets, 0 for all")
+    step.add_argument("--prompt-tokens", type=int, default=700, help="budget of a prompt")
+    step.add_argument("--answer-tokens", type=int, default=320, help="longest answer")
+    step.set_defaults(run=_evaluate)
+
+
+class _InOrder(argparse.Action):
+    """Collects options of several names into one list, in the order in which they stand."""
+
+    def __call__(
+        self, parser: Any, namespace: Any, values: Any, option_string: str | None = None
+    ) -> None:
+        name, equals, what = str(values).partition("=")
+        if not (name and equals and what):
+            parser.error(f"{option_string} takes NAME=…, not {values!r}.")
+        kind = (option_string or "").lstrip("-")
+        setattr(namespace, self.dest, [*getattr(namespace, self.dest), (kind, name, what)])
+
+
+def _evaluate(given: argparse.Namespace) -> str:
+    from trainer.evaluate import Asking, Evaluation, evaluate
+    from trainer.prepare import read_examples
+
+    rows = tuple(one for one in read_examples(given.examples) if one.split == given.split)
+    key = os.environ.get(given.key_variable, "")
+    wanted = Evaluation(
+        subjects=tuple(_subject(*one, key=key) for one in given.subjects),
+        examples=rows[: given.limit or None],
+        out=given.out,
+        asking=Asking(given.prompt_tokens, given.answer_tokens),
+    )
+    return evaluate(wanted)
+
+
+def _subject(kind: str, name: str, what: str, *, key: str) -> Subject:
+    from trainer.evaluation.endpoint import EndpointSubject
+    from trainer.evaluation.subjects import FolderSubject, GgufSubject
+
+    if kind == "model":
+        return FolderSubject(name, Path(what))
+    if kind == "gguf":
+        return GgufSubject(name, Path(what))
+    address, _, model = what.partition("#")
+    return EndpointSubject(name, address, model or name, key)
 
 
 def add_push(steps: Any) -> None:

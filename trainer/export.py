@@ -21,7 +21,7 @@ from backend.domain.model_card import ModelCard
 from trainer.cards import card_of_export
 from trainer.converter import convert_with
 from trainer.gguf_file import check_writable, write_gguf
-from trainer.parity import Extent, Parity, Written, check, parity, prompts, written
+from trainer.parity import Extent, Parity, Written, check, parity, prompts, usual_extent, written
 from trainer.quantise import KINDS, check_kind, quantise
 from trainer.record import Record, fingerprint, read_record
 from trainer.reference import reference_logits, save_logits, saved_logits
@@ -30,8 +30,6 @@ from trainer.steps import Steps, mark_of_folder
 from trainer.tensor_files import TensorFolder
 
 DEFAULT_PROMPT_TOKENS = 700
-LARGE = 1_000_000_000
-"""Weights from which on fewer tokens are compared: each takes a second or more on a CPU."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ def export(wanted: Export) -> ModelCard:
     work = wanted.work or wanted.out.with_suffix(".steps")
     for folder in (work, wanted.out.parent):
         folder.mkdir(parents=True, exist_ok=True)
-    extent = wanted.extent or _extent(wanted.model)
+    extent = wanted.extent or usual_extent(wanted.model)
     _check_room(wanted, work, extent)
     steps = Steps(work)
     plain = steps.file("F16.gguf", _mark(wanted), lambda path: _convert(wanted, path))
@@ -108,10 +106,6 @@ def _card(wanted: Export, sha256: str, metrics: dict[str, Any]) -> ModelCard:
         licence=wanted.licence,
         passages=wanted.passages,
     )
-
-
-def _extent(model: Path) -> Extent:
-    return Extent() if TensorFolder(model).elements < LARGE else Extent(prompts=4, tokens=16)
 
 
 def _mark(wanted: Export) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,7 +20,7 @@ from trainer.adapter import Adapter, check_layers, read_adapter
 from trainer.cards import card_of_export
 from trainer.families.family import Array
 from trainer.gguf_file import Source, source
-from trainer.parity import Extent, check, parity, prompts, written
+from trainer.parity import Extent, check, parity, prompts, usual_extent, written
 from trainer.quantise import KINDS
 from trainer.record import read_record
 from trainer.reference import SIDE_BY_SIDE, Logits, load_model, logits_of
@@ -40,7 +40,7 @@ class AdapterExport:
     onto: Path
     name: str = ""
     licence: str = ""
-    extent: Extent = field(default_factory=Extent)
+    extent: Extent | None = None
 
     def __post_init__(self) -> None:
         if self.out.suffix != ".gguf" or self.onto.suffix != ".gguf":
@@ -58,11 +58,12 @@ def export_adapter(wanted: AdapterExport) -> ModelCard:
     write_lora(wanted.base, wanted.adapter, unfinished, name=wanted.name or wanted.out.stem)
     record = read_record(wanted.adapter)
     budget = record.prompt_tokens if record else DEFAULT_PROMPT_TOKENS
+    extent = wanted.extent or usual_extent(wanted.base)
     texts = written(
         wanted.onto,
-        prompts(wanted.base, budget=budget, count=wanted.extent.prompts),
+        prompts(wanted.base, budget=budget, count=extent.prompts),
         wanted.base,
-        tokens=wanted.extent.tokens,
+        tokens=extent.tokens,
         lora=unfinished,
     )
     reference = _reference(wanted, [one.ids for one in texts])

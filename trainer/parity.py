@@ -24,9 +24,13 @@ from trainer.quantise import quiet
 from trainer.questions import QUESTIONS
 from trainer.reference import Logits
 from trainer.rows import rendered
+from trainer.tensor_files import TensorFolder
 
 _SMALL = 64_000_000
 """Bytes of a model up to which threads wait for each other longer than they compute."""
+
+_LARGE = 1_000_000_000
+"""Weights from which on a model is large."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,11 @@ class Extent:
 
     prompts: int = len(QUESTIONS)
     tokens: int = 50
+
+
+def usual_extent(model: Path) -> Extent:
+    """Less for large models, since each token takes a second or more on a CPU."""
+    return Extent() if TensorFolder(model).elements < _LARGE else Extent(prompts=4, tokens=16)
 
 
 @dataclass(frozen=True)
@@ -153,8 +162,7 @@ def check(found: Parity, *, largest_kl: float, step: str) -> None:
     if not found.kl <= largest_kl:
         raise UnfaithfulModel(
             f"The step {step!r} changed what the model computes: KL {found.kl:.1e} over "
-            f"{found.positions} tokens, where {largest_kl:.0e} is accepted. Do not serve its file.",
-            step=step,
+            f"{found.positions} tokens, where {largest_kl:.0e} is accepted. Do not serve its file."
         )
 
 
@@ -163,8 +171,7 @@ def _check_ids(loaded: Any, texts: Sequence[str], ids: Sequence[list[int]]) -> N
         if loaded.tokenize(text.encode(), add_bos=False, special=True) != expected:
             raise UnfaithfulModel(
                 "The step 'vocabulary' changed the tokenizer: llama.cpp splits this text into "
-                f"other tokens than transformers: {text[:80]!r}.",
-                step="vocabulary",
+                f"other tokens than transformers: {text[:80]!r}."
             )
 
 

@@ -132,11 +132,7 @@ class HashMismatch(UnusableModel):
 
 
 class UnfaithfulModel(UnusableModel):
-    """A step changed what the model computes by more than is accepted; `step` is its name."""
-
-    def __init__(self, message: str, *, step: str = "") -> None:
-        super().__init__(message)
-        self.step = step
+    """A step of the export, which the message names, changed what the model computes."""
 
 
 class WrongPromptFormat(UnusableModel):

@@ -171,10 +171,9 @@ def test_a_conversion_that_lost_something_is_refused_by_its_step(
     write_gguf(base, tmp_path / "made.gguf", name="wrong")
     script = converter(tmp_path, tmp_path / "made.gguf")
 
-    with pytest.raises(UnfaithfulModel, match="The step 'convert' changed") as raised:
+    with pytest.raises(UnfaithfulModel, match="The step 'convert' changed"):
         export(Export(merged, tmp_path / "a.gguf", converter=script, extent=SMALL))
 
-    assert raised.value.step == "convert"
     assert not (tmp_path / "a.gguf").exists()
 
 
@@ -186,10 +185,8 @@ def test_a_tokenizer_that_does_not_fit_is_refused_by_its_step(merged: Path, tmp_
     tokenizer["model"]["merges"] = tokenizer["model"]["merges"][:20]
     (model / "tokenizer.json").write_text(json.dumps(tokenizer))
 
-    with pytest.raises(UnfaithfulModel, match="changed the tokenizer") as raised:
+    with pytest.raises(UnfaithfulModel, match="The step 'vocabulary' changed"):
         export(Export(model, tmp_path / "a.gguf", converter=script, extent=SMALL))
-
-    assert raised.value.step == "vocabulary"
 
 
 def test_a_model_too_large_for_the_memory_is_read_from_the_disk(merged: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 from collections.abc import Iterator
@@ -80,6 +81,19 @@ def test_sentence_pieces_split_alike_with_their_file_and_without(
             )
             expected = tokenizer(chat, add_special_tokens=False)["input_ids"]
             assert loaded.tokenize(chat.encode(), add_bos=False, special=True) == expected
+
+
+@pytest.mark.parametrize("legacy", [True, False])
+def test_without_a_chat_template_plain_texts_split_alike(tmp_path: Path, legacy: bool) -> None:
+    folder = write_sentence_pieces(tmp_path, legacy=legacy)
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    del settings["chat_template"]
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+
+    with vocabulary(folder, tmp_path / "v.gguf") as loaded:
+        for text in (one for one in texts() if not one.startswith(" ")):
+            assert loaded.tokenize(text.encode(), add_bos=True) == tokenizer(text)["input_ids"]
 
 
 def test_sentence_pieces_are_those_of_sentencepiece_itself(tmp_path: Path) -> None:

@@ -68,10 +68,10 @@ def _puts_space_in_front(vocabulary: Vocabulary) -> bool:
     """Whether a text gets a space in front, after a special token too.
 
     llama.cpp does both or neither. Where the tokenizer does only the first, what counts is how a
-    chat begins, for that is what is trained on and served.
+    chat begins, for that is what is trained on and served; without a template, how a text does.
     """
     tokenizer = vocabulary.tokenizer
-    text = f"{tokenizer.bos_token or ''}x"
+    text = "x"
     if tokenizer.chat_template:
         text = tokenizer.apply_chat_template([{"role": "user", "content": "x"}], tokenize=False)
     special = set(tokenizer.all_special_ids)
