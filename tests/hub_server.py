@@ -53,7 +53,7 @@ class Hub:
 
     def bodies(self) -> list[dict[str, str]]:
         """The headers of the requests for large files' bodies."""
-        return [headers for method, path, headers in self.asked if "/cdn/" in path]
+        return [headers for _, path, headers in self.asked if "/cdn/" in path]
 
 
 @contextmanager
@@ -92,17 +92,10 @@ class _Requests(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Silent."""
 
-    def do_HEAD(self) -> None:
-        self._answer(b"")
-
     def do_GET(self) -> None:
-        self._answer(b"")
-
-    def do_PUT(self) -> None:
         self._answer(self._body())
 
-    def do_POST(self) -> None:
-        self._answer(self._body())
+    do_HEAD = do_PUT = do_POST = do_GET
 
     def _body(self) -> bytes:
         if "chunked" in self.headers.get("Transfer-Encoding", ""):
@@ -153,15 +146,22 @@ class _Requests(BaseHTTPRequestHandler):
         repository.commit({".gitattributes": b""})
         self._send(200, {"url": f"{self.state.addresses[0]}/{name}", "id": name})
 
-    def _validated(self, body: bytes) -> None:
-        self._send(200, {"errors": [], "warnings": []})
-
     def _described(self, body: bytes, name: str) -> None:
         found = self.state.repositories.get(name)
         if not found:
             self._send(404, {"error": "no repo"}, {"X-Error-Code": "RepoNotFound"})
             return
-        self._send(200, {"id": name, "private": found.private, "sha": found.head, "siblings": []})
+        files = [{"rfilename": path} for path in found.commits[found.head]]
+        about = {"id": name, "private": found.private, "sha": found.head, "siblings": files}
+        self._send(200, about)
+
+    def _tree(self, body: bytes, name: str, revision: str) -> None:
+        files = self.state.repositories[name].commits[revision].items()
+        self._send(200, [{"type": "file", "path": p, "size": len(c), "oid": p} for p, c in files])
+
+    def _fixed(self, body: bytes) -> None:
+        """Who asks, and what is wrong with a README: always the same."""
+        self._send(200, {"type": "user", "name": "tests", "orgs": [], "errors": [], "warnings": []})
 
     def _preupload(self, body: bytes, name: str) -> None:
         files = [
@@ -210,7 +210,9 @@ class _Requests(BaseHTTPRequestHandler):
         else:
             oid = hashlib.sha256(content).hexdigest()
             self.state.objects[oid] = content
-            self._send(302, b"", {"Location": f"{self.state.addresses[1]}/cdn/{oid}"})
+            linked = {"X-Linked-ETag": f'"{oid}"', "X-Linked-Size": str(len(content))}
+            place = {"Location": f"{self.state.addresses[1]}/cdn/{oid}"}
+            self._send(302, b"", {**place, **linked, "X-Repo-Commit": revision})
 
     def _large(self, body: bytes, oid: str) -> None:
         content = self.state.objects[oid]
@@ -231,11 +233,13 @@ class _Requests(BaseHTTPRequestHandler):
 
 _REPO = r"([\w.-]+/[\w.-]+)"
 _ROUTES = (
+    (r"/api/whoami-v2", (("GET",), "_fixed")),
     (r"/api/repos/create", (("POST",), "_create")),
-    (r"/api/validate-yaml", (("POST",), "_validated")),
+    (r"/api/validate-yaml", (("POST",), "_fixed")),
     (rf"/api/models/{_REPO}/preupload/main", (("POST",), "_preupload")),
     (rf"/api/models/{_REPO}/commit/main", (("POST",), "_commit")),
     (rf"/api/models/{_REPO}(?:/revision/main)?", (("GET",), "_described")),
+    (rf"/api/models/{_REPO}/tree/([0-9a-f]+)", (("GET",), "_tree")),
     (rf"/{_REPO}\.git/info/lfs/objects/batch", (("POST",), "_batch")),
     (r"/cdn/([0-9a-f]{64})", (("PUT",), "_store")),
     (r"/cdn/([0-9a-f]{64})", (("GET",), "_large")),

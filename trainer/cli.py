@@ -58,11 +58,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_pretrain(steps: Any) -> None:
-    step = steps.add_parser("pretrain", help="make a tiny Llama from nothing (demo and tests)")
+    step = steps.add_parser("pretrain", help="make a tiny base from nothing (demo and tests)")
     _add_examples(step)
     _add_out(step)
     _add_loop_changes(step)
     step.add_argument("--prompt-tokens", type=int, help="budget of its prompts, estimated")
+    step.add_argument("--family", choices=("llama", "gptj"), default="llama")
     step.set_defaults(run=_pretrain)
 
 
@@ -71,7 +72,7 @@ def _add_train(steps: Any) -> None:
     step.add_argument("--base", type=Path, required=True, metavar="DIR", help="model folder")
     _add_examples(step)
     _add_out(step)
-    step.add_argument("--preset", default="cpu-tiny", help="settings by machine (cpu-tiny)")
+    step.add_argument("--preset", default="cpu-tiny", help="settings by machine: " + _presets())
     _add_loop_changes(step)
     for name, text in (
         ("rank", "of the LoRA matrices"),
@@ -79,11 +80,16 @@ def _add_train(steps: Any) -> None:
         ("row-tokens", "longest row; longer examples are left out and counted"),
         ("opening-epochs", "first epochs, in which only the answer's opening is trained"),
         ("prompt-tokens", "budget of a prompt, in the estimate that serving uses"),
+        ("samples", "validation questions that are answered at each measurement"),
+        ("sample-tokens", "longest of these answers"),
     ):
         step.add_argument(f"--{name}", type=int, help=text)
     step.add_argument("--dropout", type=float, help="of the LoRA's input")
     step.add_argument("--wording-share", type=float, help="share of questions reworded each epoch")
     step.add_argument("--passage-share", type=float, help="share of examples that keep sources")
+    step.add_argument(
+        "--checkpoints-to", default="", metavar="ORG/NAME", help="private hub repository for them"
+    )
     step.set_defaults(run=_train)
 
 
@@ -110,15 +116,18 @@ def _add_examples(step: Any) -> None:
 def _add_loop_changes(step: Any) -> None:
     for name, text in (
         ("epochs", "times each example is seen"),
-        ("batch-rows", "examples side by side"),
-        ("accumulation", "batches before the weights change"),
+        ("batch-rows", "examples of one step"),
+        ("rows-at-once", "of these side by side in memory; 0: as many as fit"),
+        ("measurements", "of the validation loss in an epoch"),
+        ("patience", "measurements without a new best that end the training; 0: none"),
         ("seed", "of order, rewording and first weights"),
         ("threads", "of the CPU"),
     ):
         step.add_argument(f"--{name}", type=int, help=text)
     step.add_argument("--learning-rate", type=float, help="at its highest")
     step.add_argument("--checkpoint-minutes", type=float, help="between two checkpoints")
-    step.add_argument("--compute", choices=("float32", "bfloat16"), help="precision of products")
+    step.add_argument("--compute", choices=("float32", "bfloat16", "float16"), help="precision")
+    step.add_argument("--optimiser", choices=("adamw", "paged_adamw_8bit"), help="kind of AdamW")
 
 
 def _pretrain(given: argparse.Namespace) -> str:
@@ -127,18 +136,23 @@ def _pretrain(given: argparse.Namespace) -> str:
 
     plain = PretrainSettings()
     changes = _changes(given)
+    shape = replace(plain.shape, family=changes.pop("family"))
     budget = changes.pop("prompt_tokens", plain.prompt_tokens)
-    settings = replace(plain, loop=replace(plain.loop, **changes), prompt_tokens=budget)
+    loop = replace(plain.loop, **changes)
+    settings = replace(plain, shape=shape, loop=loop, prompt_tokens=budget)
     pretrain(read_examples(given.examples), out=given.out, settings=settings)
     return f"The base model is in {given.out}."
 
 
 def _train(given: argparse.Namespace) -> str:
-    from trainer.settings import preset_named
+    from trainer.presets import preset_named
     from trainer.train import train
 
     settings = preset_named(given.preset, **_changes(given))
-    record = train(base=given.base, examples=given.examples, out=given.out, settings=settings)
+    record = train(
+        base=given.base, examples=given.examples, out=given.out, settings=settings,
+        checkpoints_to=given.checkpoints_to, say=_say,
+    )  # fmt: skip
     losses = [f"{one['loss']:.3f}" for one in record.history["validation"]]
     return f"The adapter is in {given.out}. Validation loss: {' -> '.join(losses)}."
 
@@ -150,9 +164,19 @@ def _merge(given: argparse.Namespace) -> str:
     return f"The model is in {given.out}."
 
 
+def _presets() -> str:
+    from trainer.presets import PRESETS
+
+    return ", ".join(PRESETS)
+
+
+def _say(sentence: str) -> None:
+    sys.stderr.write(f"{sentence}\n")
+
+
 def _changes(given: argparse.Namespace) -> dict[str, Any]:
     """What was given of the settings; the rest keeps the preset's value."""
-    other = {"run", "examples", "out", "base", "preset"}
+    other = {"run", "examples", "out", "base", "preset", "checkpoints_to"}
     return {
         key: value for key, value in vars(given).items() if key not in other and value is not None
     }

@@ -99,11 +99,11 @@ def add_push(steps: Any) -> None:
 
 
 def _push(given: argparse.Namespace) -> str:
-    from trainer.push import TOKEN_VARIABLE, Push, push
+    from trainer.push import Push, push, token_here
 
     name = push(
         Push(given.repository, given.gguf, given.adapter),
-        token=os.environ.get(TOKEN_VARIABLE, ""),
+        token=token_here(),
         endpoint=os.environ.get("HF_ENDPOINT"),
     )
     return f"Pushed. On the backend's machine: suggest-answer models add {name}"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-from huggingface_hub import CommitOperationAdd, HfApi
+from huggingface_hub import CommitOperationAdd, HfApi, get_token
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
 from backend.domain.errors import BadInput, Forbidden, HashMismatch, ProductError, Unavailable
@@ -62,8 +62,13 @@ def push(wanted: Push, *, token: str, endpoint: str | None = None) -> str:
             commit_message=f"Add {wanted.gguf.stem}",
         )
     except (HfHubHTTPError, HFValidationError, httpx2.TransportError) as error:
-        raise _told(error, wanted.repository) from error
+        raise refusal(error, wanted.repository) from error
     return f"hf://{wanted.repository}/{wanted.gguf.name}@{done.oid}"
+
+
+def token_here() -> str:
+    """The token of `HF_TOKEN`, of Colab's secrets, or of `hf auth login`; empty without one."""
+    return get_token() or ""
 
 
 def _files(wanted: Push) -> dict[str, Path]:
@@ -117,7 +122,7 @@ def _plain(metrics: Mapping[str, Any], prefix: str = "") -> list[tuple[str, obje
     return rows
 
 
-def _told(error: Exception, repository: str) -> ProductError:
+def refusal(error: Exception, repository: str) -> ProductError:
     """What the hub's error means, without the request that caused it: that carries the token."""
     response = getattr(error, "response", None)
     status = response.status_code if response is not None else 0

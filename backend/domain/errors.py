@@ -27,6 +27,7 @@ A message says what is so and what to do about it. No error here knows HTTP or t
     │   ├── QueueFull
     │   ├── DiskFull
     │   ├── StoreBusy
+    │   ├── TooLittleMemory
     │   ├── TooManyFollowers
     │   └── NoModel
     ├── StoreError
@@ -156,6 +157,10 @@ class DiskFull(Unavailable):
 
 class StoreBusy(Unavailable):
     """Another program keeps the database locked."""
+
+
+class TooLittleMemory(Unavailable):
+    """What is to be done does not fit this machine's memory."""
 
 
 class TooManyFollowers(Unavailable):

@@ -11,9 +11,17 @@ NAMES = (
     "overhead",
     "memory",
     "search",
+NAMES = (
+    "runner",
+    "overhead",
+    "memory",
+    "search",
     "export",
     "prepare",
     "privacy",
+    "train",
+    "resume",
+    "tuning",
     "export_model",
     "conversions",
 )

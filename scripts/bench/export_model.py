@@ -74,8 +74,8 @@ def _make(work: Path, shape: str) -> int:
     """The model and an adapter, with random weights; returns how many weights there are."""
     import torch
 
+    from trainer.presets import preset_named
     from trainer.record import Record, write_record
-    from trainer.settings import preset_named
     from trainer.tensor_files import write_tensors
 
     base, adapter = work / "base", work / "adapter"
