@@ -11,11 +11,6 @@ NAMES = (
     "overhead",
     "memory",
     "search",
-NAMES = (
-    "runner",
-    "overhead",
-    "memory",
-    "search",
     "export",
     "prepare",
     "privacy",
