@@ -52,6 +52,9 @@ class SuggestSettings(Group):
     articles: int = Field(1, ge=0, le=8, description="article passages in a prompt at most")
     solved: int = Field(1, ge=0, le=8, description="solved tickets in a prompt at most")
     temperature: float = Field(0.2, ge=0, le=2, description="0 is deterministic")
+    showing: Literal["paced", "together"] = Field(
+        "paced", description="texts while who wrote them is hidden: at one pace, or all at the end"
+    )
     queue_limit: int = Field(90, ge=1, description="candidates that may wait or run at once")
     attempts: int = Field(4, ge=1, le=20, description="tries for one candidate before it fails")
     lease_seconds: float = Field(15, ge=2, description="a worker silent this long loses its work")

@@ -23,8 +23,9 @@ from backend.domain.example import Example
 from trainer.export import Export, export
 from trainer.merge import merge
 from trainer.prepare import Choices, prepare, read_examples
+from trainer.presets import preset_named
 from trainer.pretrain import CITED, PretrainSettings, pretrain
-from trainer.settings import LoopSettings, preset_named
+from trainer.settings import LoopSettings
 from trainer.train import train
 
 HERE = Path(__file__).parent

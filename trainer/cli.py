@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.domain.errors import ProductError
+from trainer.cli_after_training import add_evaluate, add_export, add_push
 from trainer.cli_prepare import add_prepare
 
 ABOUT = """\
@@ -21,6 +22,8 @@ backend serves. The steps, in their order:
   train      base model + examples -> adapter (QLoRA: 4-bit base, LoRA on all linear layers)
   merge      base model + adapter -> whole model
   export     whole model -> quantised GGUF with its model card, compared with the original
+  evaluate   models, GGUFs and endpoints -> table, picture and figures on the golden tickets
+  push       adapter, GGUF and card -> private Hugging Face repository
 
 Each step writes a folder or a file that the next one reads. `train` can be stopped at any
 moment: the same command goes on where it was."""
@@ -48,17 +51,19 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     steps = parser.add_subparsers(required=True, metavar="STEP")
-    for add in (add_prepare, _add_pretrain, _add_train, _add_merge, _add_export):
+    first = (add_prepare, _add_pretrain, _add_train, _add_merge)
+    for add in (*first, add_export, add_evaluate, add_push):
         add(steps)
     return parser
 
 
 def _add_pretrain(steps: Any) -> None:
-    step = steps.add_parser("pretrain", help="make a tiny Llama from nothing (demo and tests)")
+    step = steps.add_parser("pretrain", help="make a tiny base from nothing (demo and tests)")
     _add_examples(step)
     _add_out(step)
     _add_loop_changes(step)
     step.add_argument("--prompt-tokens", type=int, help="budget of its prompts, estimated")
+    step.add_argument("--family", choices=("llama", "gptj"), default="llama")
     step.set_defaults(run=_pretrain)
 
 
@@ -67,7 +72,7 @@ def _add_train(steps: Any) -> None:
     step.add_argument("--base", type=Path, required=True, metavar="DIR", help="model folder")
     _add_examples(step)
     _add_out(step)
-    step.add_argument("--preset", default="cpu-tiny", help="settings by machine (cpu-tiny)")
+    step.add_argument("--preset", default="cpu-tiny", help="settings by machine: " + _presets())
     _add_loop_changes(step)
     for name, text in (
         ("rank", "of the LoRA matrices"),
@@ -75,11 +80,16 @@ def _add_train(steps: Any) -> None:
         ("row-tokens", "longest row; longer examples are left out and counted"),
         ("opening-epochs", "first epochs, in which only the answer's opening is trained"),
         ("prompt-tokens", "budget of a prompt, in the estimate that serving uses"),
+        ("samples", "validation questions that are answered at each measurement"),
+        ("sample-tokens", "longest of these answers"),
     ):
         step.add_argument(f"--{name}", type=int, help=text)
     step.add_argument("--dropout", type=float, help="of the LoRA's input")
     step.add_argument("--wording-share", type=float, help="share of questions reworded each epoch")
     step.add_argument("--passage-share", type=float, help="share of examples that keep sources")
+    step.add_argument(
+        "--checkpoints-to", default="", metavar="ORG/NAME", help="private hub repository for them"
+    )
     step.set_defaults(run=_train)
 
 
@@ -88,18 +98,11 @@ def _add_merge(steps: Any) -> None:
     step.add_argument("--base", type=Path, required=True, metavar="DIR", help="model folder")
     step.add_argument("--adapter", type=Path, required=True, metavar="DIR", help="from `train`")
     _add_out(step)
+    step.add_argument(
+        "--into", choices=("trained", "original"), default="trained",
+        help="the 4-bit weights that were trained on, or those the base came with",
+    )  # fmt: skip
     step.set_defaults(run=_merge)
-
-
-def _add_export(steps: Any) -> None:
-    step = steps.add_parser("export", help="write a quantised GGUF and its model card")
-    step.add_argument("--model", type=Path, required=True, metavar="DIR", help="merged, or a base")
-    step.add_argument("--out", type=Path, required=True, metavar="FILE.gguf", help="what to write")
-    step.add_argument("--quantisation", default="Q4_K_M", help="F16, Q8_0, Q6_K, Q5_K_M, Q4_K_M")
-    step.add_argument("--name", default="", help="the model's name; else that of the file")
-    step.add_argument("--licence", default="", help="of the base and the data, for the card")
-    step.add_argument("--examples", type=Path, metavar="FILE", help="compare on held-out rows")
-    step.set_defaults(run=_export)
 
 
 def _add_out(step: Any) -> None:
@@ -113,15 +116,18 @@ def _add_examples(step: Any) -> None:
 def _add_loop_changes(step: Any) -> None:
     for name, text in (
         ("epochs", "times each example is seen"),
-        ("batch-rows", "examples side by side"),
-        ("accumulation", "batches before the weights change"),
+        ("batch-rows", "examples of one step"),
+        ("rows-at-once", "of these side by side in memory; 0: as many as fit"),
+        ("measurements", "of the validation loss in an epoch"),
+        ("patience", "measurements without a new best that end the training; 0: none"),
         ("seed", "of order, rewording and first weights"),
         ("threads", "of the CPU"),
     ):
         step.add_argument(f"--{name}", type=int, help=text)
     step.add_argument("--learning-rate", type=float, help="at its highest")
     step.add_argument("--checkpoint-minutes", type=float, help="between two checkpoints")
-    step.add_argument("--compute", choices=("float32", "bfloat16"), help="precision of products")
+    step.add_argument("--compute", choices=("float32", "bfloat16", "float16"), help="precision")
+    step.add_argument("--optimiser", choices=("adamw", "paged_adamw_8bit"), help="kind of AdamW")
 
 
 def _pretrain(given: argparse.Namespace) -> str:
@@ -130,18 +136,23 @@ def _pretrain(given: argparse.Namespace) -> str:
 
     plain = PretrainSettings()
     changes = _changes(given)
+    shape = replace(plain.shape, family=changes.pop("family"))
     budget = changes.pop("prompt_tokens", plain.prompt_tokens)
-    settings = replace(plain, loop=replace(plain.loop, **changes), prompt_tokens=budget)
+    loop = replace(plain.loop, **changes)
+    settings = replace(plain, shape=shape, loop=loop, prompt_tokens=budget)
     pretrain(read_examples(given.examples), out=given.out, settings=settings)
     return f"The base model is in {given.out}."
 
 
 def _train(given: argparse.Namespace) -> str:
-    from trainer.settings import preset_named
+    from trainer.presets import preset_named
     from trainer.train import train
 
     settings = preset_named(given.preset, **_changes(given))
-    record = train(base=given.base, examples=given.examples, out=given.out, settings=settings)
+    record = train(
+        base=given.base, examples=given.examples, out=given.out, settings=settings,
+        checkpoints_to=given.checkpoints_to, say=_say,
+    )  # fmt: skip
     losses = [f"{one['loss']:.3f}" for one in record.history["validation"]]
     return f"The adapter is in {given.out}. Validation loss: {' -> '.join(losses)}."
 
@@ -149,29 +160,23 @@ def _train(given: argparse.Namespace) -> str:
 def _merge(given: argparse.Namespace) -> str:
     from trainer.merge import merge
 
-    return f"The model is in {merge(base=given.base, adapter=given.adapter, out=given.out)}."
+    merge(base=given.base, adapter=given.adapter, out=given.out, into=given.into)
+    return f"The model is in {given.out}."
 
 
-def _export(given: argparse.Namespace) -> str:
-    from trainer.export import Export, export
-    from trainer.prepare import read_examples
+def _presets() -> str:
+    from trainer.presets import PRESETS
 
-    rows = read_examples(given.examples) if given.examples else []
-    held_out = tuple(one for one in rows if one.split != "train")[:8]
-    wanted = Export(
-        given.model,
-        given.out,
-        given.quantisation,
-        name=given.name,
-        licence=given.licence,
-        examples=held_out,
-    )
-    return export(wanted).to_json()
+    return ", ".join(PRESETS)
+
+
+def _say(sentence: str) -> None:
+    sys.stderr.write(f"{sentence}\n")
 
 
 def _changes(given: argparse.Namespace) -> dict[str, Any]:
     """What was given of the settings; the rest keeps the preset's value."""
-    other = {"run", "examples", "out", "base", "preset"}
+    other = {"run", "examples", "out", "base", "preset", "checkpoints_to"}
     return {
         key: value for key, value in vars(given).items() if key not in other and value is not None
     }

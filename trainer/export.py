@@ -1,30 +1,34 @@
 """Fourth step: a transformers folder becomes a quantised GGUF with its model card.
 
 The float16 GGUF in between is compared with the model it came from; where they differ, nothing
-is exported. What quantising changes is measured too and stands in the card.
+is exported. What quantising changes is measured too and stands in the card. Each part is a file
+in a folder of steps, so that an export goes on where it was broken off.
 """
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
+import json
+import os
+import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
-
-from transformers import AutoTokenizer
 
 from backend.domain.errors import BadInput
 from backend.domain.example import Example
 from backend.domain.model_card import ModelCard
-from trainer.llama_gguf import read_config, write_llama
-from trainer.parity import check, parity, prompts
-from trainer.quantise import check_kind, quantise, quiet
-from trainer.record import Record, read_record
+from trainer.cards import card_of_export
+from trainer.converter import convert_with
+from trainer.gguf_file import check_writable, write_gguf
+from trainer.parity import Extent, Parity, Written, check, parity, prompts, usual_extent, written
+from trainer.quantise import KINDS, check_kind, quantise
+from trainer.record import Record, fingerprint, read_record
+from trainer.reference import reference_logits, save_logits, saved_logits
+from trainer.room import check_disk, check_memory
+from trainer.steps import Steps, mark_of_folder
+from trainer.tensor_files import TensorFolder
 
-LARGEST_KL = {"F16": 1e-4, "Q8_0": 1e-2, "Q6_K": 5e-2, "Q5_K_M": 1e-1, "Q4_K_M": 3e-1}
 DEFAULT_PROMPT_TOKENS = 700
 
 
@@ -40,78 +44,143 @@ class Export:
     passages: int = -1
     """How many passages it was taught to read in a prompt; -1 if any number will do."""
     examples: tuple[Example, ...] = ()
+    work: Path | None = None
+    """Where the steps' files stay, for another quantisation; else they go when all is done."""
+    converter: Path | None = None
+    """llama.cpp's own `convert_hf_to_gguf.py`, for a family that is not known here."""
+    extent: Extent | None = None
 
     def __post_init__(self) -> None:
         check_kind(self.kind)
         if self.out.suffix != ".gguf":
             raise BadInput(f"{self.out} must end in .gguf.")
 
+    @property
+    def called(self) -> str:
+        """The model's name."""
+        return self.name or self.out.stem
+
 
 def export(wanted: Export) -> ModelCard:
     """Writes the GGUF and, beside it, `<stem>.model_card.json`; returns the card.
 
-    Raises UnusableModel if the GGUF does not compute what the model computes.
+    Raises UnfaithfulModel if the GGUF does not compute what the model computes, DiskFull or
+    Unavailable before anything is written if there is no room.
     """
-    quiet()
-    record = read_record(wanted.model) or Record(step="")
-    budget = record.prompt_tokens or DEFAULT_PROMPT_TOKENS
-    texts = prompts(wanted.model, wanted.examples, budget=budget)
-    wanted.out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=wanted.out.parent) as folder:
-        plain = Path(folder) / "f16.gguf"
-        write_llama(wanted.model, plain, name=wanted.name or wanted.out.stem)
-        measured = {"parity_f16": _compared(wanted.model, plain, texts, "F16")}
-        if wanted.kind == "F16":
-            plain.replace(wanted.out)
-        else:
-            smaller = Path(folder) / "quantised.gguf"
-            quantise(plain, smaller, wanted.kind)
-            measured[f"parity_{wanted.kind.lower()}"] = _compared(
-                wanted.model, smaller, texts, wanted.kind
-            )
-            smaller.replace(wanted.out)
-    card = _card(wanted, record, measured)
+    if wanted.converter is None:
+        check_writable(wanted.model)
+    work = wanted.work or wanted.out.with_suffix(".steps")
+    for folder in (work, wanted.out.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    extent = wanted.extent or usual_extent(wanted.model)
+    _check_room(wanted, work, extent)
+    steps = Steps(work)
+    plain = steps.file("F16.gguf", _mark(wanted), lambda path: _convert(wanted, path))
+    metrics = {"parity_f16": _measured(wanted, "F16", steps, extent)}
+    finished = plain
+    if wanted.kind != "F16":
+        finished = steps.file(
+            f"{wanted.kind}.gguf",
+            fingerprint(steps.made("F16.gguf"), wanted.kind),
+            lambda path: quantise(plain, path, wanted.kind),
+        )
+        metrics[f"parity_{wanted.kind.lower()}"] = _measured(wanted, wanted.kind, steps, extent)
+    sha256 = steps.made(finished.name)
+    if wanted.work is None:
+        finished.replace(wanted.out)
+        shutil.rmtree(work)
+    else:
+        _copy(finished, wanted.out)
+    card = _card(wanted, sha256, metrics)
     wanted.out.with_suffix(".model_card.json").write_text(card.to_json(), encoding="utf-8")
     return card
 
 
-def sha256(path: Path) -> str:
-    """The hash of a file, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _compared(model: Path, gguf: Path, texts: Sequence[str], kind: str) -> dict[str, Any]:
-    found = parity(model, gguf, texts)
-    check(found, largest_kl=LARGEST_KL[kind], name=f"The GGUF in {kind}")
-    return {
-        key: float(f"{value:.3g}") if isinstance(value, float) else value
-        for key, value in asdict(found).items()
-    }
-
-
-def _card(wanted: Export, record: Record, measured: dict[str, Any]) -> ModelCard:
-    template = AutoTokenizer.from_pretrained(wanted.model).chat_template or ""
-    losses = record.history.get("validation") or []
-    if losses:
-        measured = {
-            **measured,
-            "validation_loss_before": round(losses[0]["loss"], 4),
-            "validation_loss": round(losses[-1]["loss"], 4),
-        }
-    return ModelCard(
-        name=wanted.name or wanted.out.stem,
-        sha256=sha256(wanted.out),
-        base=record.base,
-        method=record.method,
-        dataset_sha256=record.dataset_sha256,
-        prompt_format=record.prompt_format,
-        chat_template_sha256=hashlib.sha256(template.encode()).hexdigest() if template else "",
+def _card(wanted: Export, sha256: str, metrics: dict[str, Any]) -> ModelCard:
+    card = card_of_export(wanted.model, read_record(wanted.model), metrics=metrics)
+    return replace(
+        card,
+        name=wanted.called,
+        sha256=sha256,
         quantisation=wanted.kind,
         licence=wanted.licence,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        context_tokens=int(read_config(wanted.model)["max_position_embeddings"]),
-        prompt_tokens=record.prompt_tokens,
         passages=wanted.passages,
-        metrics=measured,
     )
+
+
+def _mark(wanted: Export) -> str:
+    return fingerprint(mark_of_folder(wanted.model), wanted.called, str(wanted.converter))
+
+
+def _convert(wanted: Export, path: Path) -> None:
+    if wanted.converter:
+        convert_with(wanted.converter, wanted.model, path)
+    else:
+        write_gguf(wanted.model, path, name=wanted.called)
+
+
+def _measured(wanted: Export, kind: str, steps: Steps, extent: Extent) -> dict[str, Any]:
+    """Compares the GGUF of a kind with the model. Raises UnfaithfulModel, naming the step."""
+    texts = _written(wanted, steps, extent)
+    reference = steps.file(
+        "reference.npz",
+        fingerprint(steps.made("written.json"), mark_of_folder(wanted.model)),
+        lambda path: save_logits(path, reference_logits(wanted.model, [one.ids for one in texts])),
+    )
+    name, gguf = f"parity_{kind}.json", steps.folder / f"{kind}.gguf"
+    measured = steps.file(
+        name,
+        fingerprint(steps.made("reference.npz"), steps.made(gguf.name)),
+        lambda path: _write_json(path, asdict(parity(gguf, texts, saved_logits(reference)))),
+    )
+    found = Parity(**json.loads(measured.read_text(encoding="utf-8")))
+    step = "convert" if kind == "F16" else f"quantise to {kind}"
+    check(found, largest_kl=KINDS[kind].largest_kl, step=step)
+    return found.to_metrics()
+
+
+def _written(wanted: Export, steps: Steps, extent: Extent) -> Sequence[Written]:
+    """The prompts with what the float16 GGUF writes after them."""
+    record = read_record(wanted.model) or Record(step="")
+    budget = record.prompt_tokens or DEFAULT_PROMPT_TOKENS
+    texts = prompts(wanted.model, wanted.examples, budget=budget, count=extent.prompts)
+    path = steps.file(
+        "written.json",
+        fingerprint(steps.made("F16.gguf"), *texts, extent.tokens),
+        lambda path: _write_json(
+            path,
+            [
+                asdict(one)
+                for one in written(
+                    steps.folder / "F16.gguf", texts, wanted.model, tokens=extent.tokens
+                )
+            ],
+        ),
+    )
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    return [Written(tuple(row["ids"]), row["prompt_tokens"]) for row in rows]
+
+
+def _write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value), encoding="utf-8")
+
+
+def _check_room(wanted: Export, work: Path, extent: Extent) -> None:
+    """Refuses before the first step what would fail in a later one."""
+    weights = TensorFolder(wanted.model)
+    config = json.loads((wanted.model / "config.json").read_text(encoding="utf-8"))
+    record = read_record(wanted.model) or Record(step="")
+    longest = (record.prompt_tokens or DEFAULT_PROMPT_TOKENS) + extent.tokens
+    logits = 4 * int(config.get("vocab_size", 0)) * longest
+    bits = 16 + (KINDS[wanted.kind].bits if wanted.kind != "F16" else 0)
+    check_disk(work, int(weights.elements * bits / 8) + logits * extent.prompts, step="export")
+    check_memory(12 * weights.largest + 10 * logits, step="export")
+
+
+def _copy(source: Path, target: Path) -> None:
+    """The same file under another name, as a link where the disk can."""
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

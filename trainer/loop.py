@@ -1,7 +1,8 @@
 """The optimisation loop that pretraining and tuning share.
 
 It can be killed at any moment: the same call goes on from the last checkpoint with the same data
-order, because order and rewording depend only on seed and epoch.
+order, because order and rewording depend only on seed and epoch. How many rows stand side by
+side in memory changes neither: a step is always `batch_rows` rows.
 """
 
 from __future__ import annotations
@@ -15,27 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.nn.functional import cross_entropy
 from tqdm import tqdm  # type: ignore[import-untyped,unused-ignore]
 
-from backend.domain.errors import BadSettings
-from trainer.rows import IGNORED, Batch, Row, batch, batches
+from trainer import checkpoints
+from trainer.checkpoints import BEST, CHECKPOINT
+from trainer.group import ALONE, Group
+from trainer.losses import answer_loss, mean_loss, on_device, parts, precision
+from trainer.optimisers import Stepper, learning_rate
+from trainer.rows import Row, batches
 from trainer.settings import LoopSettings
-
-CHECKPOINT = "checkpoint.pt"
-
-
-@dataclass(frozen=True)
-class Task:
-    """A model, its rows in each epoch (always as many) and rows to measure on.
-
-    `fingerprint` names data and settings; a checkpoint of another one is refused.
-    """
-
-    model: Any
-    rows: Callable[[int], Sequence[Row]]
-    validation: Sequence[Row]
-    fingerprint: str
 
 
 @dataclass
@@ -47,125 +36,151 @@ class History:
     seconds: float = 0.0
     tokens: int = 0
 
+    @property
+    def best(self) -> dict[str, float] | None:
+        """The measurement with the least loss, the first of equals."""
+        return min(self.validation, key=lambda one: one["loss"], default=None)
+
+    @property
+    def since_best(self) -> int:
+        """How many measurements came after the best."""
+        best = self.best
+        return len(self.validation) - 1 - self.validation.index(best) if best else 0
+
+
+@dataclass(frozen=True)
+class Task:
+    """A model, its rows in each epoch (always as many) and rows to measure on.
+
+    `fingerprint` names data and settings; a checkpoint of another one is refused. `rows_at_once`
+    stand side by side in memory. `watch` hears of each measurement, `kept` of each file that a
+    later run could go on from.
+    """
+
+    model: Any
+    rows: Callable[[int], Sequence[Row]]
+    validation: Sequence[Row]
+    fingerprint: str
+    rows_at_once: int = 0
+    group: Group = ALONE
+    watch: Callable[[History], None] = lambda _: None
+    kept: Callable[[Path], None] = lambda _: None
+
 
 def optimise(task: Task, settings: LoopSettings, *, folder: Path) -> History:
     """Trains what is trainable in the model and returns how it went.
 
+    Where there are validation rows, the weights with the least loss on them win, and the
+    training ends early once `settings.patience` measurements in a row were not better.
     Raises BadSettings if `folder` has a checkpoint of another run.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if settings.threads:
         torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
-    run = _Run(task, settings, folder / CHECKPOINT)
+    run = _Run(task, settings, folder)
     run.resume()
-    with tqdm(total=run.total, initial=run.done, unit="step", mininterval=2) as bar:
-        while run.done < run.total:
+    quiet = not task.group.leads
+    with tqdm(total=run.total, initial=run.done, unit="step", mininterval=2, disable=quiet) as bar:
+        while not run.ended:
             loss = run.step()
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
             bar.update()
     run.save()
+    run.take_best()
     return run.history
 
 
-def forget_checkpoint(folder: Path) -> None:
-    """Removes the checkpoint of a run that has ended well."""
-    (folder / CHECKPOINT).unlink(missing_ok=True)
-
-
-def answer_loss(model: Any, one: Batch) -> torch.Tensor:
-    """Summed cross-entropy of the targets.
-
-    Logits are computed only where a target follows: with a prompt of four fifths of the row,
-    that saves four fifths of the largest matrix of a small model.
-    """
-    labels = one.labels[:, 1:]
-    chosen = labels != IGNORED
-    hidden = model.base_model(input_ids=one.ids, use_cache=False).last_hidden_state
-    logits = model.get_output_embeddings()(hidden[:, :-1][chosen])
-    return cross_entropy(logits.float(), labels[chosen], reduction="sum")
-
-
-def mean_loss(model: Any, rows: Sequence[Row], settings: LoopSettings) -> float:
-    """Cross-entropy per target over all rows, in nats."""
-    model.eval()
-    ordered = sorted(rows, key=lambda one: len(one.ids))
-    total = 0.0
-    with torch.no_grad(), _precision(model, settings):
-        for start in range(0, len(ordered), settings.batch_rows):
-            chosen = ordered[start : start + settings.batch_rows]
-            total += float(answer_loss(model, _on_device(batch(chosen), model)))
-    return total / max(1, sum(one.targets for one in rows))
-
-
 class _Run:
-    def __init__(self, task: Task, settings: LoopSettings, checkpoint: Path) -> None:
-        self.task, self.settings, self.checkpoint = task, settings, checkpoint
+    def __init__(self, task: Task, settings: LoopSettings, folder: Path) -> None:
+        self.task, self.settings, self.folder = task, settings, folder
         self.trainable = {
             name: weight for name, weight in task.model.named_parameters() if weight.requires_grad
         }
-        self.optimiser = torch.optim.AdamW(
-            self.trainable.values(),
-            lr=settings.learning_rate,
-            betas=(0.9, settings.second_moment),
-            weight_decay=settings.weight_decay,
-        )
-        rows_a_step = settings.batch_rows * settings.accumulation
-        self.steps_an_epoch = math.ceil(len(task.rows(0)) / rows_a_step)
+        device = task.model.device.type
+        self.stepper = Stepper(list(self.trainable.values()), settings, device=device)
+        self.at_once = task.rows_at_once or settings.rows_at_once or settings.batch_rows
+        self.steps_an_epoch = math.ceil(len(task.rows(0)) / settings.batch_rows)
         self.total = self.steps_an_epoch * settings.epochs
         self.done = 0
         self.history = History()
         self.plan: tuple[int, list[list[Row]]] = (-1, [])
         self.saved_at = time.monotonic()
 
+    @property
+    def ended(self) -> bool:
+        tired = 0 < self.settings.patience <= self.history.since_best
+        return tired or self.done >= self.total
+
     def step(self) -> float:
         started = time.monotonic()
         epoch, place = divmod(self.done, self.steps_an_epoch)
-        size = self.settings.accumulation
-        chosen = self._batches(epoch)[place * size : (place + 1) * size]
-        rate = self._learning_rate()
-        loss = self._update(chosen, rate)
+        rows = self._batches(epoch)[place]
+        rate = learning_rate(self.settings, done=self.done, total=self.total)
+        loss, norm = self._update(rows, rate)
         self.done += 1
-        self.history.steps.append({"step": self.done, "loss": loss, "learning_rate": rate})
-        self.history.tokens += sum(len(one.ids) for rows in chosen for one in rows)
-        if self.done % self.steps_an_epoch == 0 and self.task.validation:
-            measured = mean_loss(self.task.model, self.task.validation, self.settings)
-            self.history.validation.append({"step": self.done, "loss": measured})
+        self.history.steps.append(
+            {"step": self.done, "loss": loss, "learning_rate": rate, "gradient": norm}
+        )
+        self.history.tokens += sum(len(one.ids) for one in rows)
+        if self._to_be_measured(place + 1):
+            self._measure()
         self.history.seconds += time.monotonic() - started
         if time.monotonic() - self.saved_at > self.settings.checkpoint_minutes * 60:
             self.save()
         return loss
 
     def save(self) -> None:
-        """Writes the checkpoint beside the old one and swaps them: a kill leaves one whole."""
         state = {
             "fingerprint": self.task.fingerprint,
             "done": self.done,
             "weights": self.trainable,
-            "optimiser": self.optimiser.state_dict(),
-            "random": torch.get_rng_state(),
+            "stepper": self.stepper.state(),
+            "chance": self.task.group.of_each(checkpoints.chance_state()),
             "history": asdict(self.history),
         }
-        unfinished = self.checkpoint.with_suffix(".unfinished")
-        torch.save(state, unfinished)
-        unfinished.replace(self.checkpoint)
+        self._keep(state, CHECKPOINT)
         self.saved_at = time.monotonic()
 
     def resume(self) -> None:
-        if not self.checkpoint.exists():
+        state = checkpoints.read(self.folder / CHECKPOINT, fingerprint=self.task.fingerprint)
+        if state is None:
+            if self.task.validation:
+                self._measure()
             return
-        state = torch.load(self.checkpoint, weights_only=True)
-        if state["fingerprint"] != self.task.fingerprint:
-            raise BadSettings(
-                f"{self.checkpoint} is of a run with other data or settings. Give the same ones "
-                "to go on with it, choose another folder, or remove the file to start anew."
-            )
-        with torch.no_grad():
-            for name, weight in self.trainable.items():
-                weight.copy_(state["weights"][name])
-        self.optimiser.load_state_dict(state["optimiser"])
-        torch.set_rng_state(state["random"])
+        checkpoints.put(state["weights"], self.trainable)
+        self.stepper.restore(state["stepper"])
+        checkpoints.restore_chance(state["chance"][self.task.group.rank])
         self.done, self.history = state["done"], History(**state["history"])
+
+    def take_best(self) -> None:
+        """Puts the weights of the best measurement back, if the last was not the best."""
+        if self.history.since_best:
+            found = checkpoints.read(self.folder / BEST, fingerprint=self.task.fingerprint)
+            if found is not None:
+                checkpoints.put(found["weights"], self.trainable)
+
+    def _to_be_measured(self, place: int) -> bool:
+        """After the steps that cut an epoch into as many equal parts as there are measurements."""
+        parts = min(self.settings.measurements, self.steps_an_epoch)
+        ends = {round(self.steps_an_epoch * (part + 1) / parts) for part in range(parts)}
+        return bool(self.task.validation) and place in ends
+
+    def _measure(self) -> None:
+        task = self.task
+        loss = mean_loss(
+            task.model, task.validation, self.settings, at_once=self.at_once, group=task.group
+        )
+        self.history.validation.append({"step": self.done, "loss": loss})
+        if not self.history.since_best:
+            state = {"fingerprint": task.fingerprint, "weights": self.trainable}
+            self._keep(state, BEST)
+        task.watch(self.history)
+
+    def _keep(self, state: dict[str, Any], name: str) -> None:
+        checkpoints.save(state, self.folder / name, group=self.task.group)
+        if self.task.group.leads:
+            self.task.kept(self.folder / name)
 
     def _batches(self, epoch: int) -> list[list[Row]]:
         if self.plan[0] != epoch:
@@ -174,39 +189,16 @@ class _Run:
             self.plan = (epoch, batches(rows, size=self.settings.batch_rows, chance=chance))
         return self.plan[1]
 
-    def _learning_rate(self) -> float:
-        """Rises for the warm-up, then falls along a cosine to a tenth."""
-        warmup = max(1, round(self.total * self.settings.warmup_share))
-        if self.done < warmup:
-            return self.settings.learning_rate * (self.done + 1) / warmup
-        share = (self.done - warmup) / max(1, self.total - warmup)
-        return self.settings.learning_rate * (0.1 + 0.45 * (1 + math.cos(math.pi * share)))
-
-    def _update(self, chosen: list[list[Row]], rate: float) -> float:
-        model = self.task.model
+    def _update(self, rows: Sequence[Row], rate: float) -> tuple[float, float]:
+        """One change of the weights, from gradients gathered over what fits at once."""
+        model, group = self.task.model, self.task.group
         model.train()
-        targets = sum(one.targets for rows in chosen for one in rows)
+        targets = sum(one.targets for one in rows)
         total = 0.0
-        for rows in chosen:
-            with _precision(model, self.settings):
-                loss = answer_loss(model, _on_device(batch(rows), model)) / targets
-            loss.backward()  # type: ignore[no-untyped-call,unused-ignore]
+        for part in parts(rows, at_once=self.at_once, group=group):
+            with precision(model, self.settings):
+                loss = answer_loss(model, on_device(part, model)) / targets
+            self.stepper.backward(loss * group.size)  # gradients are averaged over the group
             total += loss.item()
-        torch.nn.utils.clip_grad_norm_(self.trainable.values(), self.settings.largest_gradient)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        self.optimiser.step()
-        self.optimiser.zero_grad(set_to_none=True)
-        return total
-
-
-def _precision(model: Any, settings: LoopSettings) -> torch.autocast:
-    dtype = getattr(torch, settings.compute)
-    mixed = dtype != torch.float32
-    return torch.autocast(
-        model.device.type, dtype=dtype if mixed else torch.bfloat16, enabled=mixed
-    )
-
-
-def _on_device(one: Batch, model: Any) -> Batch:
-    return Batch(one.ids.to(model.device), one.labels.to(model.device))
+        norm = self.stepper.step(rate)
+        return group.sum(total, device=model.device), norm

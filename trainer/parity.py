@@ -5,137 +5,217 @@ A converter that is a little wrong still writes fluent text, so looking at text 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import llama_cpp
 import numpy as np
-import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoTokenizer
 
-from backend.domain.errors import UnusableModel
+from backend.domain.errors import UnfaithfulModel, UnusableModel
 from backend.domain.example import Example
 from backend.domain.prompt import render
+from trainer.lora_loading import loaded_lora
 from trainer.quantise import quiet
+from trainer.questions import QUESTIONS
+from trainer.reference import Logits
 from trainer.rows import rendered
+from trainer.tensor_files import TensorFolder
 
-GREEDY_TOKENS = 50
-QUESTIONS = (
-    "How do I reset my password? The link does not arrive.",
-    "Hello,\n\nmy invoice 1204 is wrong: it says 29.00 instead of 19.00. Can you send a new one?",
-    "Добрий день! Не можу завантажити список контактів, що робити?",  # noqa: RUF001
-    "it stopped working yesterday!!! please help",
-)
+_SMALL = 64_000_000
+"""Bytes of a model up to which threads wait for each other longer than they compute."""
+
+_LARGE = 1_000_000_000
+"""Weights from which on a model is large."""
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much is compared: so many prompts and so many tokens written after each."""
+
+    prompts: int = len(QUESTIONS)
+    tokens: int = 50
+
+
+def usual_extent(model: Path) -> Extent:
+    """Less for large models, since each token takes a second or more on a CPU."""
+    return Extent() if TensorFolder(model).elements < _LARGE else Extent(prompts=4, tokens=16)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A prompt and what the float16 GGUF wrote after it, as token ids."""
+
+    ids: tuple[int, ...]
+    prompt_tokens: int
 
 
 @dataclass(frozen=True)
 class Parity:
-    """How far two forms of a model are apart. KL is the mean over all positions, in nats."""
+    """How far two forms of a model are apart, over all positions. KL and losses are in nats."""
 
     kl: float
     largest_difference: float
     same_top: float
     same_greedy: float
+    """Share of the prompts after which both write the same text, taking the likeliest token."""
+    reference_loss: float
+    """Mean over the tokens of the prompts, in the model that the GGUF was made from."""
+    loss: float
+    perplexity_change: float
+    prompts: int
     positions: int
 
+    def to_metrics(self) -> dict[str, float]:
+        """The figures with three digits, for a card."""
+        return {
+            key: float(f"{value:.3g}") if isinstance(value, float) else value
+            for key, value in asdict(self).items()
+        }
 
-def prompts(model: Path, examples: Sequence[Example] = (), *, budget: int) -> list[str]:
-    """Rendered prompts to compare on: of these examples, else of a few questions."""
+
+def prompts(
+    model: Path, examples: Sequence[Example] = (), *, budget: int, count: int = len(QUESTIONS)
+) -> list[str]:
+    """Rendered prompts to compare on: of these examples first, then of varied questions."""
     tokenizer = AutoTokenizer.from_pretrained(model)
-    rendering = [render(one.question, one.passages, budget=budget) for one in examples]
-    rendering = rendering or [render(question, budget=budget) for question in QUESTIONS]
+    rendering = [render(one.question, one.passages, budget=budget) for one in examples[:count]]
+    more = QUESTIONS[: count - len(rendering)]
+    rendering += [render(question, budget=budget) for question in more]
+    if not tokenizer.chat_template:
+        return ["\n\n".join(one["content"] for one in made.messages) for made in rendering]
     return [rendered(one.messages, tokenizer) for one in rendering]
 
 
-def parity(model: Path, gguf: Path, texts: Sequence[str]) -> Parity:
-    """Runs the texts through both. Raises UnusableModel if they do not even tokenise alike."""
+@contextmanager
+def opened(gguf: Path, *, context: int, lora: Path | None = None) -> Iterator[Any]:
+    """The GGUF in llama.cpp, on the CPU, with the logits of all tokens kept."""
     quiet()
-    tokenizer = AutoTokenizer.from_pretrained(model)
-    reference = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
-    reference.eval()  # type: ignore[no-untyped-call,unused-ignore]
-    ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
-    longest = max(len(one) for one in ids) + GREEDY_TOKENS
-    other = llama_cpp.Llama(
-        str(gguf), n_ctx=longest, logits_all=True, verbose=False, n_gpu_layers=0
-    )
+    threads = 1 if gguf.stat().st_size < _SMALL else os.cpu_count() or 1
     try:
-        _check_ids(other, texts, ids)
-        pairs = [(_logits(reference, one), _llama_logits(other, one)) for one in ids]
-        greedy = [_greedy(reference, one) == _llama_greedy(other, one) for one in ids]
-    finally:
-        other.close()
-    return _measured(pairs, greedy)
+        model = llama_cpp.Llama(
+            str(gguf),
+            n_ctx=context,
+            n_threads=threads,
+            n_threads_batch=threads,
+            n_gpu_layers=0,
+            logits_all=True,
+            verbose=False,
+        )
+    except ValueError as error:
+        raise UnusableModel(f"llama.cpp cannot load {gguf.name}: {error}.") from error
+    with closing(model), loaded_lora(model, lora):
+        yield model
 
 
-def check(found: Parity, *, largest_kl: float, name: str) -> None:
-    """Raises UnusableModel if the two forms of the model are too far apart."""
+def written(
+    gguf: Path, texts: Sequence[str], model: Path, *, tokens: int, lora: Path | None = None
+) -> list[Written]:
+    """What the GGUF writes after each text, taking the likeliest token each time.
+
+    Raises UnfaithfulModel if it does not even split the texts as the model's own tokenizer does.
+    """
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    ids = [list(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in texts]
+    with opened(gguf, context=max(map(len, ids)) + tokens, lora=lora) as loaded:
+        _check_ids(loaded, texts, ids)
+        return [
+            Written((*one, *_greedy(loaded, one, tokens)), prompt_tokens=len(one)) for one in ids
+        ]
+
+
+def parity(
+    gguf: Path, texts: Sequence[Written], reference: Iterable[Logits], *, lora: Path | None = None
+) -> Parity:
+    """Compares the GGUF with the reference's logits for the same texts."""
+    with opened(gguf, context=max(len(one.ids) for one in texts), lora=lora) as loaded:
+        found = [
+            _compared(one, expected, _logits(loaded, one.ids))
+            for one, expected in zip(texts, reference, strict=True)
+        ]
+    positions = sum(one["positions"] for one in found)
+    counted = sum(one["counted"] for one in found)
+
+    def total(name: str) -> float:
+        return float(sum(one[name] for one in found))
+
+    losses = total("reference_loss") / counted, total("loss") / counted
+    return Parity(
+        kl=total("kl") / positions,
+        largest_difference=max(one["largest"] for one in found),
+        same_top=total("same_top") / positions,
+        same_greedy=total("same_greedy") / len(found),
+        reference_loss=losses[0],
+        loss=losses[1],
+        perplexity_change=float(np.exp(losses[1] - losses[0]) - 1),
+        prompts=len(found),
+        positions=int(positions),
+    )
+
+
+def check(found: Parity, *, largest_kl: float, step: str) -> None:
+    """Raises UnfaithfulModel, which names the step, if the two forms are too far apart."""
     if not found.kl <= largest_kl:
-        raise UnusableModel(
-            f"{name} does not compute what the model it was made from computes: KL {found.kl:.1e} "
-            f"over {found.positions} tokens, where {largest_kl:.0e} is accepted. The export step "
-            "is at fault; do not serve this file."
+        raise UnfaithfulModel(
+            f"The step {step!r} changed what the model computes: KL {found.kl:.1e} over "
+            f"{found.positions} tokens, where {largest_kl:.0e} is accepted. Do not serve its file."
         )
 
 
-def _check_ids(other: Any, texts: Sequence[str], ids: Sequence[list[int]]) -> None:
+def _check_ids(loaded: Any, texts: Sequence[str], ids: Sequence[list[int]]) -> None:
     for text, expected in zip(texts, ids, strict=True):
-        if other.tokenize(text.encode(), add_bos=False, special=True) != expected:
-            raise UnusableModel(
-                f"llama.cpp splits this text into other tokens than the model: {text[:80]!r}. "
-                "The vocabulary was not carried over exactly."
+        if loaded.tokenize(text.encode(), add_bos=False, special=True) != expected:
+            raise UnfaithfulModel(
+                "The step 'vocabulary' changed the tokenizer: llama.cpp splits this text into "
+                f"other tokens than transformers: {text[:80]!r}."
             )
 
 
-def _logits(model: Any, ids: list[int]) -> Any:
-    with torch.no_grad():
-        return model(torch.tensor([ids])).logits[0].double().numpy()
-
-
-def _llama_logits(model: Any, ids: list[int]) -> Any:
-    model.reset()
-    model.eval(ids)
-    return np.array(model.scores[: len(ids)], dtype=np.float64)
-
-
-def _greedy(model: Any, ids: list[int]) -> list[int]:
-    with torch.no_grad():
-        whole = model.generate(
-            torch.tensor([ids]),
-            attention_mask=torch.ones(1, len(ids), dtype=torch.long),
-            max_new_tokens=GREEDY_TOKENS,
-            do_sample=False,
-        )
-    return [int(token) for token in whole[0, len(ids) :]]
-
-
-def _llama_greedy(model: Any, ids: list[int]) -> list[int]:
-    model.reset()
-    model.eval(ids)
-    written: list[int] = []
-    while len(written) < GREEDY_TOKENS:
-        written.append(int(np.argmax(model.scores[model.n_tokens - 1])))
-        if written[-1] == model.token_eos():
-            break
-        model.eval(written[-1:])
-    return written
-
-
-def _measured(pairs: Sequence[tuple[Any, Any]], greedy: Sequence[bool]) -> Parity:
-    first = np.concatenate([one for one, _ in pairs])
-    second = np.concatenate([one for _, one in pairs])
-    logs, others = _log_softmax(first), _log_softmax(second)
-    divergences = (np.exp(logs) * (logs - others)).sum(axis=1)
-    return Parity(
-        kl=float(divergences.mean()),
-        largest_difference=float(np.abs(first - second).max()),
-        same_top=float((first.argmax(axis=1) == second.argmax(axis=1)).mean()),
-        same_greedy=sum(greedy) / len(greedy),
-        positions=len(first),
+def _compared(text: Written, expected: Logits, got: Logits) -> dict[str, float]:
+    ours, theirs = _log_softmax(expected), _log_softmax(got)
+    favourite, other = expected.argmax(axis=1), got.argmax(axis=1)
+    answer = slice(text.prompt_tokens - 1, -1)
+    followed = np.array(text.ids[text.prompt_tokens :])
+    places, following = (
+        np.arange(text.prompt_tokens - 1),
+        np.array(text.ids[1 : text.prompt_tokens]),
     )
+    return {
+        "kl": float((np.exp(ours) * (ours - theirs)).sum()),
+        "largest": float(np.abs(expected - got).max()),
+        "same_top": float((favourite == other).sum()),
+        "same_greedy": float(
+            (favourite[answer] == followed).all() and (other[answer] == followed).all()
+        ),
+        "reference_loss": -float(ours[places, following].sum()),
+        "loss": -float(theirs[places, following].sum()),
+        "positions": len(expected),
+        "counted": len(following),
+    }
 
 
-def _log_softmax(logits: Any) -> Any:
-    shifted = logits - logits.max(axis=1, keepdims=True)
+def _greedy(loaded: Any, ids: list[int], tokens: int) -> list[int]:
+    loaded.reset()
+    loaded.eval(ids)
+    found: list[int] = []
+    while len(found) < tokens:
+        found.append(int(np.argmax(loaded.scores[loaded.n_tokens - 1])))
+        if found[-1] == loaded.token_eos():
+            break
+        loaded.eval(found[-1:])
+    return found
+
+
+def _logits(loaded: Any, ids: Sequence[int]) -> Logits:
+    loaded.reset()
+    loaded.eval(list(ids))
+    return np.array(loaded.scores[: len(ids)], dtype=np.float32)
+
+
+def _log_softmax(logits: Logits) -> Any:
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))

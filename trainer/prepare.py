@@ -88,7 +88,7 @@ def prepare(
 def read_examples(path: Path) -> list[Example]:
     """The examples of a file. Raises BadInput if it cannot be read or has none."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")  # not at U+2028, which texts have
     except OSError as error:
         raise BadInput(
             f"{path} cannot be read: {error.strerror}. `python -m trainer prepare` writes it."

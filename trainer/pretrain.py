@@ -1,4 +1,4 @@
-"""Makes a tiny Llama from nothing: a tokenizer, then weights that write like a help desk.
+"""Makes a tiny Llama or GPT-J from nothing: a tokenizer, then weights that write like a help desk.
 
 For the demo and for tests only. A model of a few million parameters learns from a few hundred
 pages how the pages sound, not what they say; real trainings start from a base that others made.
@@ -13,15 +13,22 @@ import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import (
+    GPTJConfig,
+    GPTJForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
 
 from backend.domain.example import Example
 from backend.domain.prompt import SYSTEM
-from trainer.loop import Task, forget_checkpoint, optimise
+from trainer import checkpoints
+from trainer.loop import Task, optimise
 from trainer.record import Record, fingerprint, write_record
 from trainer.rows import Row, row
 from trainer.settings import LoopSettings
@@ -38,10 +45,14 @@ CHAT_TEMPLATE = (
 )
 
 
+Family = Literal["llama", "gptj"]
+
+
 @dataclass(frozen=True)
 class Shape:
-    """The size of a tiny Llama; the default has about 4.5 million parameters."""
+    """The size of a tiny model; the default has about 4.5 million parameters."""
 
+    family: Family = "llama"
     vocabulary: int = 4096
     width: int = 256
     inner: int = 768
@@ -67,7 +78,7 @@ def pretrain(examples: Sequence[Example], *, out: Path, settings: PretrainSettin
     question cannot be learnt from them.
     """
     tokenizer = byte_level_tokenizer(_texts(examples), settings.shape)
-    model = tiny_llama(tokenizer, settings.shape, seed=settings.loop.seed)
+    model = tiny_model(tokenizer, settings.shape, seed=settings.loop.seed)
     articles = [one for one in examples if one.source.startswith("article:")]
     tickets = [one for one in examples if one.source.startswith("ticket:") and one.split == "train"]
     texts = [f"{one.question}\n\n{one.answer}" for one in articles]
@@ -99,7 +110,7 @@ def pretrain(examples: Sequence[Example], *, out: Path, settings: PretrainSettin
         history=asdict(history),
     )
     write_record(record, out)
-    forget_checkpoint(out)
+    checkpoints.forget(out)
     return record
 
 
@@ -127,23 +138,41 @@ def byte_level_tokenizer(texts: Sequence[str], shape: Shape) -> PreTrainedTokeni
     return fast
 
 
-def tiny_llama(tokenizer: Any, shape: Shape, *, seed: int) -> Any:
-    """A Llama of this shape with random weights; input and output share one embedding."""
+def tiny_model(tokenizer: Any, shape: Shape, *, seed: int) -> Any:
+    """A model of this shape with random weights.
+
+    A Llama shares one embedding between input and output; GPT-J, as the real one, does not.
+    """
     torch.manual_seed(seed)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=shape.width,
-        intermediate_size=shape.inner,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads,
-        num_key_value_heads=shape.key_value_heads,
-        max_position_embeddings=shape.context,
-        tie_word_embeddings=True,
-        bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
+    ends = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
+    if shape.family == "gptj":
+        return GPTJForCausalLM(
+            GPTJConfig(
+                vocab_size=len(tokenizer),
+                n_positions=shape.context,
+                n_embd=shape.width,
+                n_layer=shape.layers,
+                n_head=shape.heads,
+                n_inner=shape.inner,
+                rotary_dim=shape.width // shape.heads // 2,
+                bos_token_id=None,
+                **ends,
+            )
+        )
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=shape.width,
+            intermediate_size=shape.inner,
+            num_hidden_layers=shape.layers,
+            num_attention_heads=shape.heads,
+            num_key_value_heads=shape.key_value_heads,
+            max_position_embeddings=shape.context,
+            tie_word_embeddings=True,
+            bos_token_id=None,
+            **ends,
+        )
     )
-    return LlamaForCausalLM(config)
 
 
 def _texts(examples: Sequence[Example]) -> list[str]:

@@ -18,7 +18,10 @@ BLOCK = 64  # weights that share one scale; the default of bitsandbytes
 
 
 def load_in_four_bits(base: Path, settings: TrainingSettings) -> Any:
-    """The model of a folder with all its linear layers but the output packed as NF4."""
+    """The model of a folder with all its linear layers but the output packed as NF4.
+
+    The packed bytes are kept in tensors of the weights' type, which `fully_shard` can split.
+    """
     if not (base / "config.json").exists():
         raise UnusableModel(f"{base} has no config.json, so it is no model of transformers.")
     on_gpu = torch.cuda.is_available()
@@ -29,8 +32,9 @@ def load_in_four_bits(base: Path, settings: TrainingSettings) -> Any:
             bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=getattr(torch, settings.loop.compute),
+            bnb_4bit_quant_storage=getattr(torch, settings.weights),
         ),
-        device_map={"": 0 if on_gpu else "cpu"},
+        device_map={"": torch.cuda.current_device() if on_gpu else "cpu"},
         dtype=getattr(torch, settings.weights),
     )
     keep_unpacked(model)

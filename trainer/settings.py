@@ -1,17 +1,14 @@
-"""How a model is trained: frozen values, with presets by the machine they fit.
-
-A preset is a whole; the command line changes single fields of it with `replace`. The settings
-are saved beside every artefact, so that a merge or an export knows how the adapter was made.
-"""
+"""How a model is trained: frozen values, saved beside every artefact that comes of them."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, get_args
 
 from backend.domain.errors import BadSettings
 
 Precision = Literal["float32", "bfloat16", "float16"]
+Optimiser = Literal["adamw", "paged_adamw_8bit"]
 
 
 def _at_least_one(settings: object, *names: str) -> None:
@@ -20,27 +17,46 @@ def _at_least_one(settings: object, *names: str) -> None:
             raise BadSettings(f"{name} must be at least 1, not {getattr(settings, name)}.")
 
 
+def _one_of(settings: object, name: str, choices: tuple[str, ...]) -> None:
+    if getattr(settings, name) not in choices:
+        raise BadSettings(
+            f"{name} is one of {', '.join(choices)}, not {getattr(settings, name)!r}."
+        )
+
+
 @dataclass(frozen=True)
 class LoopSettings:
     """How weights are optimised, whichever weights these are."""
 
     epochs: int = 4
     batch_rows: int = 8
-    accumulation: int = 1
+    """Rows of one step, however few of them fit into memory side by side."""
+    rows_at_once: int = 0
+    """Rows side by side in memory; 0 takes as many as fit. It changes speed, not the result."""
     learning_rate: float = 1e-3
     warmup_share: float = 0.05
     weight_decay: float = 0.01
     largest_gradient: float = 1.0
     compute: Precision = "bfloat16"
+    optimiser: Optimiser = "adamw"
     checkpoint_minutes: float = 15.0
     seed: int = 1
     second_moment: float = 0.95
     """Of AdamW: short runs forget the first, rough gradients sooner than its usual 0.999."""
     threads: int = 0
     """CPU threads; 0 leaves the choice to torch."""
+    measurements: int = 1
+    """How often the validation loss is measured in an epoch."""
+    patience: int = 0
+    """Measurements in a row without a new best that end the training; 0: none do."""
 
     def __post_init__(self) -> None:
-        _at_least_one(self, "epochs", "batch_rows", "accumulation")
+        _at_least_one(self, "epochs", "batch_rows", "measurements")
+        _one_of(self, "compute", get_args(Precision))
+        _one_of(self, "optimiser", get_args(Optimiser))
+        for name in ("rows_at_once", "patience", "threads"):
+            if getattr(self, name) < 0:
+                raise BadSettings(f"{name} cannot be below 0; it is {getattr(self, name)}.")
         if not 0 <= self.warmup_share < 1 or self.learning_rate <= 0:
             raise BadSettings(
                 "The learning rate must be above 0 and the warm-up share from 0 to below 1; "
@@ -73,9 +89,14 @@ class TrainingSettings:
     opening_tokens: int = 24
     passage_share: float = 1.0
     """Share of the examples with passages that keep them, drawn anew in every epoch."""
+    samples: int = 3
+    """Validation questions that are answered at each measurement, for people to read."""
+    sample_tokens: int = 96
 
     def __post_init__(self) -> None:
         _at_least_one(self, "rank", "alpha", "row_tokens", "prompt_tokens", "opening_tokens")
+        _at_least_one(self, "sample_tokens")
+        _one_of(self, "weights", get_args(Precision))
         for name in ("dropout", "wording_share", "passage_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise BadSettings(f"{name} is a share from 0 to 1, not {getattr(self, name)}.")
@@ -91,31 +112,3 @@ class TrainingSettings:
             return TrainingSettings(**{**row, "loop": LoopSettings(**row["loop"])})
         except (KeyError, TypeError) as error:
             raise BadSettings(f"These are no settings of a training: {error}.") from error
-
-
-PRESETS = {
-    "cpu-tiny": TrainingSettings(
-        preset="cpu-tiny",
-        loop=LoopSettings(epochs=16, batch_rows=4, learning_rate=1.5e-3, checkpoint_minutes=2.0),
-        rank=64,
-        alpha=64,
-        row_tokens=1024,
-        prompt_tokens=512,
-    ),
-}
-
-
-def preset_named(name: str, **changes: Any) -> TrainingSettings:
-    """The preset with this name, with some fields of it or of its loop changed.
-
-    Raises BadSettings for a preset or a field that does not exist.
-    """
-    if name not in PRESETS:
-        raise BadSettings(f"There is no preset {name!r}; there is {', '.join(sorted(PRESETS))}.")
-    preset = PRESETS[name]
-    in_loop = {key: value for key, value in changes.items() if hasattr(preset.loop, key)}
-    rest = {key: value for key, value in changes.items() if key not in in_loop}
-    try:
-        return replace(preset, loop=replace(preset.loop, **in_loop), **rest)
-    except TypeError as error:
-        raise BadSettings(f"No such setting: {error}.") from error

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import pickle
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -13,37 +14,81 @@ from safetensors import safe_open
 from backend.domain.errors import UnusableModel
 
 _NAMES = {torch.float16: "F16", torch.bfloat16: "BF16", torch.float32: "F32"}
+_BUFFERS = (".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq")
 
 
 class TensorFolder:
-    """The weights of a folder, in one safetensors file or in several."""
+    """The weights of a folder: safetensors files, else the `.bin` files of older models.
+
+    Buffers that older versions of transformers saved with the weights are left out.
+    """
 
     def __init__(self, folder: Path) -> None:
         files = sorted(folder.glob("*.safetensors"))
+        self._pickled: dict[Path, dict[str, torch.Tensor]] = {}
+        if not files:
+            files = sorted(folder.glob("pytorch_model*.bin"))
+            self._pickled = {file: _mapped(file) for file in files}
         if not files:
             raise UnusableModel(
-                f"{folder} has no .safetensors file. Save the model with `save_pretrained` first."
+                f"{folder} has no weights: neither .safetensors nor pytorch_model.bin. "
+                "Download the model again, or save it with `save_pretrained`."
             )
         self._files: dict[str, Path] = {}
         self._shapes: dict[str, tuple[int, ...]] = {}
         for file in files:
-            with safe_open(file, framework="pt") as opened:
-                for name in opened.keys():  # noqa: SIM118 - it is no dict
+            for name, shape in self._shapes_in(file):
+                if not name.endswith(_BUFFERS):
                     self._files[name] = file
-                    self._shapes[name] = tuple(opened.get_slice(name).get_shape())
+                    self._shapes[name] = shape
 
     @property
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
         """The shape of each tensor by its name, in the files' order."""
         return self._shapes
 
+    @property
+    def elements(self) -> int:
+        """How many weights there are."""
+        return sum(math.prod(shape) for shape in self._shapes.values())
+
+    @property
+    def largest(self) -> int:
+        """How many weights the largest tensor has."""
+        return max(math.prod(shape) for shape in self._shapes.values())
+
     def read(self, name: str) -> torch.Tensor:
         """One tensor. Raises UnusableModel if there is none of this name."""
         if name not in self._files:
             raise UnusableModel(f"The weights have no tensor {name!r}; the model is incomplete.")
-        with safe_open(self._files[name], framework="pt") as opened:
+        file = self._files[name]
+        if file in self._pickled:
+            return self._pickled[file][name]
+        with safe_open(file, framework="pt") as opened:
             tensor: torch.Tensor = opened.get_tensor(name)
         return tensor
+
+    def _shapes_in(self, file: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
+        if file in self._pickled:
+            for name, tensor in self._pickled[file].items():
+                yield name, tuple(tensor.shape)
+            return
+        with safe_open(file, framework="pt") as opened:
+            for name in opened.keys():  # noqa: SIM118 - it is no dict
+                yield name, tuple(opened.get_slice(name).get_shape())
+
+
+def _mapped(file: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a `.bin` file, read from the disk only when they are used."""
+    try:
+        found: dict[str, torch.Tensor] = torch.load(
+            file, map_location="cpu", mmap=True, weights_only=True
+        )
+    except (RuntimeError, ValueError, pickle.UnpicklingError) as error:
+        raise UnusableModel(
+            f"{file} cannot be read: {error}. Take a model with .safetensors files."
+        ) from error
+    return found
 
 
 def write_tensors(

@@ -1,141 +1,179 @@
 """Second step: QLoRA on the examples, the loss on the answers only.
 
 The adapter and its record are written to a folder; the checkpoint stays there until the end, so
-the same command goes on after a crash or a disconnect.
+the same command goes on after a crash or a disconnect. Under `accelerate launch` it trains with
+several processes.
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoTokenizer
-
-from backend.domain.errors import BadInput
-from backend.domain.example import Example
+from backend.domain.errors import BadInput, BadSettings
 from backend.domain.prompt import FORMAT
-from trainer.loop import History, Task, forget_checkpoint, mean_loss, optimise
+from trainer import checkpoints
+from trainer.chat import save_template, tokenizer_of
+from trainer.epochs import Fitting, by_split, epochs, fitting
+from trainer.forecast import forecast
+from trainer.group import ALONE, Group, joined, whole
+from trainer.loop import History, Task, optimise
 from trainer.prepare import read_examples
+from trainer.probe import probe
+from trainer.push import token_here
 from trainer.quantised import load_in_four_bits, with_adapter
 from trainer.record import Record, fingerprint, read_record, write_record
-from trainer.rows import Row, opening, row
 from trainer.settings import TrainingSettings
-from trainer.wordings import reworded
+from trainer.shelf import Shelf
+from trainer.watching import Watch
+
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """Rows of the examples that fit, and how many did not."""
+class _Work:
+    """One training: what it is of, and whom it belongs to."""
 
-    examples: tuple[Example, ...]
-    rows: tuple[Row, ...]
-    too_long: int
+    base: Path
+    examples: Path
+    out: Path
+    settings: TrainingSettings
+    group: Group = ALONE
+    shelf: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """Names data, base and all settings that change the result, on whatever machine."""
+        loop = replace(self.settings.loop, rows_at_once=0, threads=0, checkpoint_minutes=0.0)
+        lasting = replace(self.settings, loop=loop, samples=0).to_row()
+        weights = sorted((one.name, one.stat().st_size) for one in self.base.glob("*.safetensors"))
+        config = self.base / "config.json"
+        shape = config.read_text("utf-8") if config.exists() else ""
+        return fingerprint(lasting, self.examples.read_text("utf-8"), shape, weights)
 
 
-def train(*, base: Path, examples: Path, out: Path, settings: TrainingSettings) -> Record:
+def train(
+    *,
+    base: Path,
+    examples: Path,
+    out: Path,
+    settings: TrainingSettings,
+    checkpoints_to: str = "",
+    say: Say = lambda _: None,
+) -> Record:
     """Writes the adapter of `base` for the examples to `out` and returns its record.
 
-    A finished training in `out` with the same settings and data is returned as it is.
+    A finished training in `out` with the same settings and data is returned as it is; one that
+    was cut off goes on, also on another machine if `checkpoints_to` names a private hub
+    repository. `say` hears the forecast before the training begins. Raises TooLittleMemory if not
+    even one row fits, BadInput without an example that does.
     """
-    mark = fingerprint(settings.to_row(), examples.read_text("utf-8"), str(base.resolve()))
-    done = read_record(out)
-    if done and done.settings.get("fingerprint") == mark:
-        return done
-    tokenizer = AutoTokenizer.from_pretrained(base)
-    by_split = _by_split(read_examples(examples))
-    training = _fitting(by_split["train"], tokenizer, settings)
-    if not training.rows:
-        raise BadInput(
-            f"No example of {examples} fits {settings.row_tokens} tokens. Allow longer rows."
+    with joined() as group:
+        work = _Work(base, examples, out, settings, group, checkpoints_to)
+        done = read_record(out)
+        if done and done.settings.get("fingerprint") == work.fingerprint:
+            return done
+        check(settings, group)
+        return _trained(work, say if group.leads else lambda _: None)
+
+
+def check(settings: TrainingSettings, group: Group) -> None:
+    """Raises BadSettings for what several processes cannot do together."""
+    if group.size > 1 and settings.loop.optimiser != "adamw":
+        raise BadSettings(
+            "The 8-bit optimiser's moments cannot be split among processes. Give "
+            "--optimiser adamw: each process keeps only its share of them anyway."
         )
-    validation = _fitting(by_split["validation"], tokenizer, settings)
-    model = with_adapter(load_in_four_bits(base, settings), settings)
+
+
+def _trained(work: _Work, say: Say) -> Record:
+    settings, group = work.settings, work.group
+    tokenizer = tokenizer_of(work.base)
+    training, validation = _rows(work, tokenizer)
+    expected = forecast(work.base, training.rows, settings, processes=group.size)
+    say(str(expected))
+    model = with_adapter(load_in_four_bits(work.base, settings), settings)
     inner = model.get_base_model()
-    rows = _epochs(training, tokenizer, settings)
-    before = mean_loss(inner, validation.rows, settings.loop) if validation.rows else 0.0
-    task = Task(model=inner, rows=rows, validation=validation.rows, fingerprint=mark)
-    history = optimise(task, settings.loop, folder=out)
-    history.validation = [{"step": 0, "loss": before}, *history.validation]
-    model.save_pretrained(out)
-    record = _record(base, settings, history, mark)
+    trainable = sum(one.numel() for one in inner.parameters() if one.requires_grad)
+    group.split(inner)
+    seen = probe(inner, training.rows, settings.loop, at_once=expected.rows_at_once, group=group)
+    say(seen.told(training.rows, settings.loop.epochs))
+    work.out.mkdir(parents=True, exist_ok=True)
+    shelf = _shelf(work, say)
+    task = Task(
+        model=inner,
+        rows=epochs(training, tokenizer, settings),
+        validation=validation.rows,
+        fingerprint=work.fingerprint,
+        rows_at_once=seen.rows_at_once,
+        group=group,
+        watch=Watch(model, tokenizer, validation.examples, settings, work.out, group),
+        kept=shelf.put if shelf else lambda _: None,
+    )
+    history = optimise(task, settings.loop, folder=work.out)
+    if shelf:
+        shelf.close()
     counts = {
         "train": len(training.rows),
         "validation": len(validation.rows),
         "too_long": training.too_long + validation.too_long,
-        "trainable": sum(one.numel() for one in inner.parameters() if one.requires_grad),
+        "trainable": trainable,
+        "processes": group.size,
     }
-    record = replace(record, counts=counts, dataset_sha256=fingerprint(examples.read_text("utf-8")))
-    write_record(record, out)
-    forget_checkpoint(out)
+    record = replace(_record(work, history), counts=counts)
+    _save(model, tokenizer, record, work)
     return record
 
 
-def _by_split(examples: Sequence[Example]) -> dict[str, list[Example]]:
-    found: dict[str, list[Example]] = {"train": [], "validation": [], "golden": []}
-    for example in examples:
-        found[example.split].append(example)
-    return found
+def _shelf(work: _Work, say: Say) -> Shelf | None:
+    """The shelf on the hub, what was on it taken down; every process waits for that."""
+    shelf = None
+    if work.shelf and work.group.leads:
+        shelf = Shelf(work.shelf, mark=work.fingerprint, token=token_here(), say=say)
+        if shelf.fetch(work.out):
+            say(f"Going on from the checkpoint in {work.shelf}.")
+    work.group.of_each(None)
+    return shelf
 
 
-def _fitting(examples: Sequence[Example], tokenizer: Any, settings: TrainingSettings) -> _Rows:
-    """Rows that are cut would teach to break off, so those too long are left out and counted."""
-    pairs = [(one, row(one, tokenizer, budget=settings.prompt_tokens)) for one in examples]
-    kept = [pair for pair in pairs if len(pair[1].ids) <= settings.row_tokens]
-    return _Rows(
-        tuple(example for example, _ in kept),
-        tuple(made for _, made in kept),
-        len(pairs) - len(kept),
-    )
+def _rows(work: _Work, tokenizer: Any) -> tuple[Fitting, Fitting]:
+    found = by_split(read_examples(work.examples))
+    training = fitting(found["train"], tokenizer, work.settings)
+    if not training.rows:
+        raise BadInput(
+            f"No example of {work.examples} fits {work.settings.row_tokens} tokens. "
+            "Allow longer rows."
+        )
+    return training, fitting(found["validation"], tokenizer, work.settings)
 
 
-def _epochs(
-    training: _Rows, tokenizer: Any, settings: TrainingSettings
-) -> Callable[[int], list[Row]]:
-    """The rows of each epoch: some reworded, some without their passages."""
-
-    def rows(epoch: int) -> list[Row]:
-        made = []
-        for example, plain in zip(training.examples, training.rows, strict=True):
-            chance = random.Random(  # noqa: S311 - variety, not secrecy
-                f"{settings.loop.seed}:{epoch}:{example.source}"
-            )
-            varied = _varied(example, settings, chance)
-            if epoch < settings.opening_epochs:
-                varied = replace(varied, passages=())
-            other = row(varied, tokenizer, budget=settings.prompt_tokens)
-            kept = other if len(other.ids) <= settings.row_tokens else plain
-            if epoch < settings.opening_epochs:
-                kept = opening(kept, settings.opening_tokens)
-            made.append(kept)
-        return made
-
-    return rows
+def _save(model: Any, tokenizer: Any, record: Record, work: _Work) -> None:
+    """Writes the adapter, then its record, then removes what only a resumed run needs."""
+    adapter = {
+        name: whole(one.detach()) for name, one in model.named_parameters() if one.requires_grad
+    }
+    if work.group.leads:
+        model.save_pretrained(work.out, state_dict=adapter)
+        save_template(work.base, tokenizer, work.out)
+        write_record(record, work.out)
+        checkpoints.forget(work.out)
+    work.group.of_each(None)  # nobody leaves before it is written
 
 
-def _varied(example: Example, settings: TrainingSettings, chance: random.Random) -> Example:
-    if chance.random() < settings.wording_share:
-        example = replace(example, question=reworded(example.question, chance))
-    if chance.random() >= settings.passage_share:
-        return replace(example, passages=())
-    if settings.wording_share and chance.random() < settings.wording_share / 2:
-        passages = list(example.passages)
-        chance.shuffle(passages)
-        return replace(example, passages=tuple(passages))
-    return example
-
-
-def _record(base: Path, settings: TrainingSettings, history: History, mark: str) -> Record:
+def _record(work: _Work, history: History) -> Record:
+    settings = work.settings
     return Record(
         step="train",
-        base=base.name,
+        base=work.base.name,
         method=f"QLoRA (NF4, double quantisation), rank {settings.rank}, all linear layers",
+        dataset_sha256=fingerprint(work.examples.read_text("utf-8")),
         prompt_format=FORMAT,
         prompt_tokens=settings.prompt_tokens,
-        settings={**settings.to_row(), "fingerprint": mark},
+        settings={**settings.to_row(), "fingerprint": work.fingerprint},
         history={
+            "best": history.best,
             "validation": history.validation,
             "steps": history.steps,
             "seconds": round(history.seconds, 1),

@@ -36,7 +36,8 @@ def cli(context: click.Context, state_dir: Path | None, settings_file: Path | No
 
     `serve` runs the product. `import` feeds it articles and solved tickets, `models` adds and
     promotes what answers, `ask` tries one ticket here in the terminal, `report` prints what raters
-    think, `export` writes the files that the trainer reads, `zoho` exports Zoho Desk and CRM.
+    think, `export` writes the files that the trainer reads, `zoho` exports Zoho Desk and CRM,
+    and `redact` takes personal data out of any text.
     """
     if settings_file:
         os.environ[FILE_VARIABLE] = str(settings_file)

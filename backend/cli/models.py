@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
 from backend.cli.shared import Start, opened
-from backend.services import deploying
+from backend.services import deploying, fetching
 from backend.services.overview import model_states
+from backend.settings import Settings
 
 
 @click.group()
@@ -37,16 +40,36 @@ def list_(start: Start) -> None:
 
 
 @models.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file")
 @click.option("--name", default="", help="Its name here; default: from its card or file name.")
 @click.option("--sha256", default="", help="The hash the file must have.")
 @click.option("--active/--inactive", default=False, help="Let it answer clicks at once.")
 @click.pass_obj
-def add(start: Start, file: Path, name: str, sha256: str, active: bool) -> None:
-    """Register the GGUF in FILE. Its model card is read from beside it."""
-    with opened(start.settings()) as db:
-        model = deploying.add_gguf(file, name=name, sha256=sha256, active=active, db=db)
+def add(start: Start, file: str, name: str, sha256: str, active: bool) -> None:
+    """Register the GGUF in FILE. Its model card is read from beside it.
+
+    FILE may also be hf://org/repository/file.gguf@COMMIT: it is fetched from the Hugging Face hub
+    then, with its card; for a private repository put a token into HF_TOKEN.
+    """
+    settings = start.settings()
+    path = _fetched(file, settings) if file.startswith(fetching.SCHEME) else Path(file)
+    with opened(settings) as db:
+        model = deploying.add_gguf(path, name=name, sha256=sha256, active=active, db=db)
     click.echo(f"Added {model.name} (sha256 {model.sha256[:12]}…).{_next_step(active, model.name)}")
+
+
+def _fetched(text: str, settings: Settings) -> Path:
+    reference = fetching.Reference.parse(text)
+    columns = (TextColumn("fetching"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, transient=True, console=Console(stderr=True)) as progress:
+        task = progress.add_task("fetching", total=None)
+        return fetching.fetch(
+            reference,
+            settings.state_dir / "models",
+            token=os.environ.get("HF_TOKEN", ""),
+            endpoint=os.environ.get("HF_ENDPOINT") or fetching.ENDPOINT,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
 
 
 @models.command("add-chat")

@@ -53,6 +53,8 @@ class Watch:
     def __call__(self, step: Step) -> None:
         """One step further."""
         name = (step.stream, step.phase)
+        if not step.done and (name in self._tasks or step.total == 0):
+            return  # the look at the end for what changed meanwhile, mostly nothing
         if name not in self._tasks:
             self._tasks[name] = self._bars.add_task(f"{step.phase} {step.stream}", total=step.total)
             if not self._console.is_terminal:

@@ -21,11 +21,13 @@ A message says what is so and what to do about it. No error here knows HTTP or t
     ├── UnusableModel         a model file, card or endpoint that cannot serve
     │   ├── NotAGguf
     │   ├── HashMismatch
+    │   ├── UnfaithfulModel
     │   └── WrongPromptFormat
     ├── Unavailable           try again, or free something first
     │   ├── QueueFull
     │   ├── DiskFull
     │   ├── StoreBusy
+    │   ├── TooLittleMemory
     │   ├── TooManyFollowers
     │   └── NoModel
     ├── StoreError
@@ -129,6 +131,10 @@ class HashMismatch(UnusableModel):
     """The file is not the one that was approved."""
 
 
+class UnfaithfulModel(UnusableModel):
+    """A step of the export, which the message names, changed what the model computes."""
+
+
 class WrongPromptFormat(UnusableModel):
     """The model was trained on prompts of another format than this backend writes."""
 
@@ -151,6 +157,10 @@ class DiskFull(Unavailable):
 
 class StoreBusy(Unavailable):
     """Another program keeps the database locked."""
+
+
+class TooLittleMemory(Unavailable):
+    """What is to be done does not fit this machine's memory."""
 
 
 class TooManyFollowers(Unavailable):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from backend.privacy.gazetteer import gazetteer
 from backend.privacy.labels import Label, Span
 from backend.privacy.spelling import key, stem
 
@@ -57,6 +58,11 @@ class Known:
         return frozenset(stem(word) for words in self.people for word in words if _tells(word))
 
     @cached_property
+    def spelt(self) -> frozenset[str]:
+        """The words of the people's names as they are written, in small letters."""
+        return frozenset(word.casefold() for words in self.people for word in words)
+
+    @cached_property
     def exact(self) -> tuple[tuple[re.Pattern[str], Label], ...]:
         """Patterns for what is sought as it is written, whatever the case."""
         mailboxes = [mail.partition("@")[0] for mail in self.emails]
@@ -89,7 +95,11 @@ def find_known(text: str, known: Known, *, words: Iterable[re.Match[str]]) -> It
     if known.stems:
         for match in words:
             word = match.group()
-            if word[0].isupper() and stands_for(word, known.stems):
+            if (
+                word[0].isupper()
+                and stands_for(word, known.stems)
+                and _is_meant(match, text, known.spelt)
+            ):
                 yield Span(match.start(), match.end(), "NAME", word, "the ticket names the person")
 
 
@@ -99,6 +109,21 @@ def stands_for(word: str, stems: frozenset[str]) -> bool:
         return False
     bare = word.removesuffix("'s").removesuffix("’s")
     return stem(bare) in stems or (bare.endswith("s") and stem(bare[:-1]) in stems)
+
+
+def _is_meant(match: re.Match[str], text: str, spelt: frozenset[str]) -> bool:
+    """Whether a word that may stand for a known name is not an ordinary one here.
+
+    `Any` is no form of Ana; Will and Mark begin sentences that are not about them.
+    """
+    plain = match.group().casefold().removesuffix("'s").removesuffix("’s")
+    if not gazetteer().is_word(plain):
+        return True
+    if plain not in spelt:
+        return False
+    before, after = text[: match.start()].rstrip(" "), text[match.end() :].lstrip(" ")
+    begins = not before or before[-1] in ".!?:…\n"
+    return not (begins and after[:1].islower())
 
 
 def _tells(word: str) -> bool:

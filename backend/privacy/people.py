@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from backend.privacy.capitals import PARTICLE, Word, capitalised, name_at
 from backend.privacy.cues import Cue, cue_for
-from backend.privacy.gazetteer import listed
+from backend.privacy.gazetteer import gazetteer, listed
 from backend.privacy.known import WORD, stands_for
 from backend.privacy.labels import Span
 from backend.privacy.roles import role
@@ -88,8 +88,10 @@ def find_again(words: Sequence[re.Match[str]], met: frozenset[str]) -> Iterator[
     """Other mentions of people whose names were met, inflected or not."""
     if met:
         for match in words:
-            if match.group()[0].isupper() and stands_for(match.group(), met):
-                yield Span(*match.span(), "NAME", match.group(), "the name was met before")
+            word = match.group()
+            ordinary = gazetteer().is_word(word.casefold())  # `Any` is no form of Ana
+            if word[0].isupper() and not ordinary and stands_for(word, met):
+                yield Span(*match.span(), "NAME", word, "the name was met before")
 
 
 def stems_of(names: Iterable[Span], *, russian: bool) -> frozenset[str]:
@@ -120,6 +122,8 @@ def _after_strong(name: list[Word], cue: Cue, text: str) -> list[Word]:
     titled = kind.last and not cue.needs_colon
     if kind.word and not (kind.widespread or titled) and len(name) < 2:
         return []
+    if cue.needs_colon and kind.unknown and len(name) < 2 and not _ENDS.match(text, name[-1].end):
+        return []  # `to: Spam - Message Filters`
     return name if not word.is_initial or len(name) > 1 else []
 
 

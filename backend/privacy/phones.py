@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 
 from backend.privacy.labels import Span
 
@@ -49,7 +48,6 @@ def find_phones(text: str, regions: tuple[str, ...]) -> Iterator[Span]:
                 yield Span(start, start + len(value), "PHONE", value, why)
 
 
-@lru_cache(maxsize=2_000)
 def _exists(value: str, regions: tuple[str, ...], *, called: bool) -> str:
     """Why this is a telephone number, or "". With a word such as `tel.` a possible one will do."""
     import phonenumbers  # its plans are loaded when the first number is met

@@ -57,6 +57,11 @@ class Runner:
     problem: str = ""
 
 
+def stored_models(db: Database) -> set[str]:
+    """The names of models that answer with a stored text, at once."""
+    return {row["name"] for row in db.query("SELECT name FROM models WHERE kind = 'nearest'")}
+
+
 def add_model(model: Model, *, db: Database) -> None:
     """Registers a model. Raises NameTaken: a registered model is never changed in place."""
     with transaction(db):

@@ -35,3 +35,28 @@ def add_outcome(
             [outcome_id, candidate_id, kind, final_text, agent, now()],
         )
     return outcome_id
+
+
+def open_uses(ticket: str, agent: str, *, since: str, db: Database) -> list[dict[str, str]]:
+    """What an agent used in a ticket of the help desk's and is not known as sent after that.
+
+    Each candidate once, with the `moment` of its last use, newest last.
+    """
+    return list(
+        db.query(
+            """SELECT candidates.suggestion_id, candidate_id, max(outcomes.created) AS moment
+               FROM outcomes
+               JOIN candidates ON candidates.id = candidate_id
+               JOIN suggestions ON suggestions.id = candidates.suggestion_id
+               JOIN tickets ON tickets.id = ticket_id
+               WHERE external_id = ? AND agent = ? AND outcomes.created >= ?
+                 AND outcomes.kind IN ('inserted', 'copied')
+                 AND NOT EXISTS (
+                     SELECT 1 FROM outcomes AS sent JOIN candidates AS other
+                     ON other.id = sent.candidate_id AND sent.kind = 'sent'
+                     WHERE other.suggestion_id = candidates.suggestion_id
+                       AND sent.created >= outcomes.created)
+               GROUP BY candidate_id ORDER BY moment""",
+            [ticket, agent, since],
+        )
+    )

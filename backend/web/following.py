@@ -6,20 +6,24 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 from sqlite_utils import Database
 
 from backend.domain.suggestion import FINISHED
 from backend.privacy import placeholders_in
+from backend.services.blind import is_held, without_loss
 from backend.settings import Settings
 from backend.store.database import connect
 from backend.store.suggestions import Candidate, Suggestion, revision, suggestion
-from backend.web.views import candidate_json, growth, state_of, suggestion_json
+from backend.web.views import candidate_json, growth, seen_by, state_of, suggestion_json
 
 POLL_SECONDS = 0.015
 KEEP_ALIVE_SECONDS = 10.0
 LONGEST_WAIT_SECONDS = 25.0
+PACE_SECONDS = 0.05  # between two steps of text that is written already and shown at a pace
+HELD_WAIT_SECONDS = 0.25
 
 
 class Changes:
@@ -45,14 +49,25 @@ class Changes:
         return int(version)
 
 
-def wait_for_change(found: Suggestion, *, since: int, seconds: float, db: Database) -> None:
-    """Returns once the suggestion's revision is over `since`, or it is finished, or time is up."""
+def wait_for_change(
+    found: Suggestion, *, since: int, seconds: float, rater: str, settings: Settings, db: Database
+) -> None:
+    """Returns once there is more to see than revision `since` had, or all, or time is up."""
     deadline = time.monotonic() + min(seconds, LONGEST_WAIT_SECONDS)
     changes = Changes(db)
     while True:
         found = suggestion(found.id, db=db)
-        if found.revision > since or state_of(found) in FINISHED:
+        seen = seen_by(rater, found, settings=settings, db=db)
+        is_paced = is_held(found, seen)
+        if is_paced and any(one.text for one in seen.candidates):
+            time.sleep(min(HELD_WAIT_SECONDS, max(0.0, deadline - time.monotonic())))
             return
+        if found.revision > since or state_of(seen) in FINISHED:
+            return
+        soon = time.monotonic() + HELD_WAIT_SECONDS
+        if is_paced and soon < deadline:
+            changes.wait(until=soon)
+            continue
         if not changes.wait(until=deadline):
             return
 
@@ -70,22 +85,29 @@ def events(
     with closing(db.conn):
         changes = Changes(db)
         found = suggestion(suggestion_id, db=db)
-        if since is None or since != found.revision:
-            whole = suggestion_json(found, rater=rater, settings=settings, db=db)
+        told = seen_by(rater, found, settings=settings, db=db)
+        if since is None or since != found.revision or is_held(found, told):
+            whole = suggestion_json(told, rater=rater, settings=settings, db=db)
             yield _event("suggestion", whole, found.revision)
-        told = {one.id: one for one in found.candidates}
-        while state_of(found) not in FINISHED:
-            if not changes.wait(until=time.monotonic() + KEEP_ALIVE_SECONDS):
+        while state_of(told) not in FINISHED:
+            rest = PACE_SECONDS if is_held(found, told) else KEEP_ALIVE_SECONDS
+            is_new = changes.wait(until=time.monotonic() + rest)
+            if not is_new and not is_held(found, told):
                 yield ": still here\n\n"
                 continue
-            if revision(suggestion_id, db=db) == found.revision:
-                continue
-            found = suggestion(suggestion_id, db=db)
-            changed = [one for one in found.candidates if one.revision > told[one.id].revision]
-            for one in sorted(changed, key=lambda one: one.revision):
-                yield _event("candidate", _step(told[one.id], one), one.revision)
-                told[one.id] = one
-        yield _event("end", {"state": state_of(found)}, found.revision)
+            if is_new and revision(suggestion_id, db=db) != found.revision:
+                found = suggestion(suggestion_id, db=db)
+            seen = without_loss(told, seen_by(rater, found, settings=settings, db=db))
+            for before, after in zip(told.candidates, seen.candidates, strict=True):
+                if _differs(before, after):
+                    yield _event("candidate", _step(before, after), found.revision)
+            told = seen
+        yield _event("end", {"state": state_of(told)}, found.revision)
+
+
+def _differs(before: Candidate, after: Candidate) -> bool:
+    """Whether there is anything to tell; a revision alone is none."""
+    return replace(before, revision=0) != replace(after, revision=0)
 
 
 def _step(before: Candidate, after: Candidate) -> dict[str, Any]:

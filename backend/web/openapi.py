@@ -28,13 +28,14 @@ _STATUS = {
     "models.post_rollback": 202,
 }
 _QUERY = {
+    "suggestions.get_used": ("ticket", "rater"),
     "suggestions.get_suggestion": ("wait", "since", "rater"),
     "suggestions.get_events": ("rater",),
     "suggestions.post_suggestion": ("rater",),
     "suggestions.delete_suggestion": ("rater",),
     "suggestions.post_rating": ("rater",),
     "suggestions.post_outcome": ("rater",),
-    "reports.get_rubric": ("name",),
+    "reports.get_rubric": ("name", "language"),
     "reports.get_report": ("rubric", "version", "models", "format"),
 }
 _PROBLEM = {

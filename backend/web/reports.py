@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from backend.domain.errors import BadInput
 from backend.domain.rubric import WEIGHT_TOTAL, rubric_named
+from backend.domain.rubric_words import LANGUAGES, ORIGINAL, in_language
 from backend.services.report_tables import as_csv, as_value
 from backend.services.reports import report
 from backend.web import auth, context
@@ -16,10 +17,13 @@ bp = Blueprint("reports", __name__, url_prefix="/api/v1")
 
 @bp.get("/rubric")
 def get_rubric() -> ResponseReturnValue:
-    """Criteria, weights and anchor texts: the widget keeps no copy."""
+    """Criteria, weights and anchor texts, in the caller's language: the widget keeps no copy."""
+    language = _language()
     rubric = rubric_named(request.args.get("name") or context.settings().rubric)
+    rubric = in_language(rubric, language)
     return {
         "name": rubric.name,
+        "language": language,
         "version": rubric.version,
         "title": rubric.title,
         "weight_total": WEIGHT_TOTAL,
@@ -34,6 +38,14 @@ def get_rubric() -> ResponseReturnValue:
             for one in rubric.criteria
         ],
     }
+
+
+def _language() -> str:
+    """That of `language`, else the best of `Accept-Language`, else the original."""
+    asked = request.args.get("language", "").lower().replace("_", "-").split("-")[0]
+    if asked:
+        return asked if asked in LANGUAGES else ORIGINAL
+    return request.accept_languages.best_match(LANGUAGES, default=ORIGINAL) or ORIGINAL
 
 
 @bp.get("/reports/<name>")

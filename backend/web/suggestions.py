@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -11,11 +12,13 @@ from flask.typing import ResponseReturnValue
 from backend.domain.errors import BadInput
 from backend.domain.rating import overall
 from backend.services.suggesting import cancel_suggestion, suggest
-from backend.store.outcomes import add_outcome
+from backend.store.outcomes import add_outcome, open_uses
 from backend.store.ratings import add_rating, revealed
 from backend.store.suggestions import Suggestion, suggestion, suggestion_of
 from backend.web import auth, context, following, payloads
-from backend.web.views import suggestion_json
+from backend.web.views import seen_by, suggestion_json
+
+USED_WITHIN = timedelta(days=30)
 
 bp = Blueprint("suggestions", __name__, url_prefix="/api/v1")
 
@@ -30,6 +33,14 @@ def post_suggestion() -> ResponseReturnValue:
     return _shown(found), 202, {"Location": f"/api/v1/suggestions/{found.id}"}
 
 
+@bp.get("/suggestions")
+def get_used() -> ResponseReturnValue:
+    """The replies that the caller used in `ticket` and that are not known as sent: ids only."""
+    since = (datetime.now(UTC) - USED_WITHIN).isoformat(timespec="milliseconds")
+    ticket = request.args.get("ticket", "")
+    return {"used": open_uses(ticket, context.rater(), since=since, db=context.store())}
+
+
 @bp.get("/suggestions/<suggestion_id>")
 def get_suggestion(suggestion_id: str) -> ResponseReturnValue:
     """The suggestion now, or with `wait` as soon as it is newer than `since`."""
@@ -39,7 +50,14 @@ def get_suggestion(suggestion_id: str) -> ResponseReturnValue:
         since = int(_number("since", found.revision))
         with context.long_call() as admitted:
             if admitted:
-                following.wait_for_change(found, since=since, seconds=seconds, db=context.store())
+                following.wait_for_change(
+                    found,
+                    since=since,
+                    seconds=seconds,
+                    rater=context.rater(),
+                    settings=context.settings(),
+                    db=context.store(),
+                )
         found = suggestion(suggestion_id, db=context.store())
     return _shown(found)
 
@@ -64,7 +82,8 @@ def get_events(suggestion_id: str) -> ResponseReturnValue:
 @bp.delete("/suggestions/<suggestion_id>")
 def delete_suggestion(suggestion_id: str) -> ResponseReturnValue:
     """Stop what still runs; what was written stays."""
-    return _shown(cancel_suggestion(suggestion_id, db=context.store()))
+    stopped = cancel_suggestion(suggestion_id, db=context.store())
+    return _shown(stopped, moment=datetime.max.replace(tzinfo=UTC))  # nothing more is to come
 
 
 @bp.post("/candidates/<candidate_id>/ratings")
@@ -78,9 +97,7 @@ def post_rating(candidate_id: str) -> ResponseReturnValue:
         "overall": overall(rating),
         "scores": dict(rating.scores),
         "revealed": revealed(found.id, rating.rater, db=context.store()),
-        "suggestion": suggestion_json(
-            found, rater=rating.rater, settings=context.settings(), db=context.store()
-        ),
+        "suggestion": _shown(found, rater=rating.rater),
     }, 201
 
 
@@ -98,10 +115,13 @@ def post_outcome(candidate_id: str) -> ResponseReturnValue:
     return {"id": outcome_id}, 201
 
 
-def _shown(found: Suggestion) -> dict[str, Any]:
-    return suggestion_json(
-        found, rater=context.rater(), settings=context.settings(), db=context.store()
-    )
+def _shown(
+    found: Suggestion, *, rater: str | None = None, moment: datetime | None = None
+) -> dict[str, Any]:
+    rater = context.rater() if rater is None else rater
+    settings, db = context.settings(), context.store()
+    seen = seen_by(rater, found, settings=settings, db=db, moment=moment)
+    return suggestion_json(seen, rater=rater, settings=settings, db=db)
 
 
 def _number(name: str, default: float) -> float:

@@ -6,15 +6,17 @@ Which model wrote a candidate, and how fast, is told only to a rater who has rat
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlite_utils import Database
 
 from backend.domain.suggestion import suggestion_state
 from backend.privacy import placeholders_in
+from backend.services.blind import blind
 from backend.services.suggesting import place
 from backend.settings import Settings
+from backend.store.models import stored_models
 from backend.store.ratings import rated_candidates, revealed
 from backend.store.suggestions import Candidate, Suggestion
 from backend.web.errors import problem_title, problem_type
@@ -31,23 +33,42 @@ BLIND_DETAILS = {
 }
 
 
-def suggestion_json(found: Suggestion, *, rater: str, settings: Settings, db: Database) -> Json:
-    """A whole suggestion as this rater may see it."""
-    rated = rated_candidates(found.id, rater, db=db) if rater else set()
-    open_to_rater = bool(rater) and revealed(found.id, rater, db=db)
-    where = place(found, slots=settings.runner.slots, db=db)
+def seen_by(
+    rater: str,
+    found: Suggestion,
+    *,
+    settings: Settings,
+    db: Database,
+    moment: datetime | None = None,
+) -> Suggestion:
+    """The suggestion as this rater may see it: at one pace until all is rated."""
+    if rater and revealed(found.id, rater, db=db):
+        return found
+    return blind(
+        found,
+        stored=stored_models(db),
+        showing=settings.suggest.showing,
+        moment=moment or datetime.now(UTC),
+    )
+
+
+def suggestion_json(seen: Suggestion, *, rater: str, settings: Settings, db: Database) -> Json:
+    """A whole suggestion that was made ready for this rater by `seen_by`."""
+    rated = rated_candidates(seen.id, rater, db=db) if rater else set()
+    open_to_rater = bool(rater) and revealed(seen.id, rater, db=db)
+    where = place(seen, slots=settings.runner.slots, db=db)
     return {
-        "id": found.id,
-        "state": state_of(found),
-        "revision": found.revision,
-        "created": found.created,
-        "steering": found.steering,
-        "prefer": found.prefer,
+        "id": seen.id,
+        "state": state_of(seen),
+        "revision": seen.revision,
+        "created": seen.created,
+        "steering": seen.steering,
+        "prefer": seen.prefer,
         "rubric": settings.rubric,
         "queue": {"ahead": where.ahead, "seconds": where.seconds},
         "candidates": [
             candidate_json(one, rated=one.id in rated, reveal=open_to_rater)
-            for one in found.candidates
+            for one in seen.candidates
         ],
     }
 

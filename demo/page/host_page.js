@@ -50,6 +50,15 @@ export class HostPage {
     return { id, text: question, subject, language, contact: contact.name }
   }
 
+  /** Its tickets have one message each, and what is sent the page tells itself. */
+  async readMessages() {
+    return []
+  }
+
+  onWritten() {
+    return () => {}
+  }
+
   async currentUser() {
     return { id: 'demo-agent', name: 'Demo agent' }
   }

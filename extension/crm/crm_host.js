@@ -1,19 +1,20 @@
 /** A Zoho CRM Case as a host of the panel. */
 
 import { asObject, asText, requestParts } from '../shared/answers.js'
-import { NotInserted } from '../shared/host.js'
+import { answered, NotInserted } from '../shared/host.js'
 import { plainText } from '../shared/plain_text.js'
 import { proxied } from '../shared/proxied.js'
 import { settingsFrom } from '../shared/settings.js'
+import { comments, VARIABLE, variable, written } from './case_fields.js'
 
 /** @import { Host, HostTicket, Insertion, Reply } from '../shared/host.js' */
 /** @import { WidgetSettings } from '../shared/settings.js' */
 /** @import { CrmSdk } from './crm_sdk.js' */
 
 const MODULE = 'Cases'
-const VARIABLE = 'suggest_answer'
 const BODY = 2
 const PARAMETERS = 1
+const PATIENCE = 10_000
 const POPUP = { height: '720', width: '520' }
 
 /** @implements {Host} */
@@ -22,6 +23,7 @@ export class CrmHost {
   places = ['solution', 'note']
   #sdk
   #say
+  #patience
   #caseId = ''
   #connection = ''
   /** @type {Map<string, {above: string, whole: string}>} What was put into the Solution of each Case. */
@@ -31,12 +33,14 @@ export class CrmHost {
 
   /**
    * @param {CrmSdk | undefined} sdk
-   * @param {{say: (message: string) => void}} parts
+   * @param {{say: (message: string) => void, patience?: number}} parts  `patience`: milliseconds after
+   *   which an answer is long in coming.
    */
-  constructor(sdk, { say }) {
+  constructor(sdk, { say, patience = PATIENCE }) {
     if (!sdk) throw new Error("CRM's own script did not load. Check that the browser does not block live.zwidgets.com.")
     this.#sdk = sdk
     this.#say = say
+    this.#patience = patience
   }
 
   /** @param {WidgetSettings} packed */
@@ -72,6 +76,20 @@ export class CrmHost {
     }
   }
 
+  /**
+   * What agents wrote into the Solution and into notes; whether a customer got it CRM does not tell.
+   *
+   * @param {string} id
+   */
+  async readMessages(id) {
+    const notes = { Entity: MODULE, RecordID: id, RelatedList: 'Notes', page: 1, per_page: 50 }
+    const [record, found] = await Promise.all([
+      this.#record(id),
+      this.#sdk.CRM.API.getRelatedRecords?.(notes).catch(() => null),
+    ])
+    return written(record['Solution'], found)
+  }
+
   async currentUser() {
     const user = await this.#user()
     const id = asText(user['id'])
@@ -101,9 +119,10 @@ export class CrmHost {
    * @param {Insertion} insertion
    * @returns {Promise<'inserted'>}
    */
-  async insert({ text }, { place, ticketId }) {
-    if (place === 'solution') await this.#putIntoSolution(text, ticketId)
-    else if (place === 'note') await this.#addNote(text, ticketId)
+  async insert({ text }, { place, ticketId, unsure }) {
+    const how = { patience: this.#patience, unsure }
+    if (place === 'solution') await answered(this.#putIntoSolution(text, ticketId), how)
+    else if (place === 'note') await answered(this.#addNote(text, ticketId), how)
     else throw new NotInserted('failed', `A Case has no ${place}.`)
     return 'inserted'
   }
@@ -129,6 +148,11 @@ export class CrmHost {
     for (const changed of this.#watchers) changed()
   }
 
+  /** CRM loads the widget anew with its page, so what was written shows on opening. */
+  onWritten() {
+    return () => {}
+  }
+
   async #user() {
     const answer = asObject(await this.#sdk.CRM.CONFIG.getCurrentUser())
     return asObject(Array.isArray(answer['users']) ? answer['users'][0] : answer)
@@ -144,6 +168,7 @@ export class CrmHost {
 
   /**
    * A solution that somebody wrote stays; the reply goes below it, in place of an earlier one of ours.
+   * If it is there already, as after a press whose answer was lost, it stays as it is.
    *
    * @param {string} text
    * @param {string} id
@@ -152,6 +177,7 @@ export class CrmHost {
     const record = await this.#record(id)
     const written = asText(record['Solution']).trim()
     const ours = this.#solutions.get(id)
+    if (`\n\n${written}`.endsWith(`\n\n${text.trim()}`)) return
     const above = written === ours?.whole ? ours.above : written
     const whole = [above, text.trim()].filter(Boolean).join('\n\n')
     this.#check(id)
@@ -181,36 +207,4 @@ function saved(answer) {
   const result = asObject(Array.isArray(data) ? data[0] : answer)
   if (asText(result['code']) === 'SUCCESS') return
   throw new NotInserted('failed', asText(result['message']) || asText(message) || 'CRM did not save it.')
-}
-
-/**
- * What an admin set in the CRM variable, a JSON object.
- *
- * @param {unknown} answer
- * @returns {Record<string, unknown>}
- */
-function variable(answer) {
-  const content = asText(asObject(asObject(answer)['Success'])['Content']).trim()
-  if (!content) return {}
-  try {
-    return asObject(JSON.parse(content))
-  } catch {
-    throw new Error(`The CRM variable ${VARIABLE} is no JSON. Write it like {"autostart": true}.`)
-  }
-}
-
-/**
- * Comments, each with who wrote it; their inner form is not documented.
- *
- * @param {unknown} found
- * @returns {string[]}
- */
-function comments(found) {
-  const listed = Array.isArray(found) ? found : []
-  return listed.flatMap((one) => {
-    const { comment_content, content, commented_by } = asObject(one)
-    const text = plainText(comment_content ?? content ?? one)
-    const author = asText(commented_by) || asText(asObject(commented_by)['name'])
-    return text ? [author ? `${author}: ${text}` : text] : []
-  })
 }

@@ -10,6 +10,8 @@
  * @property {(change: {Entity: string, APIData: Record<string, string>, Trigger: []}) => Promise<unknown>} updateRecord
  * @property {(note: {Entity: string, RecordID: string, Title: string, Content: string}) => Promise<unknown>} addNotes
  * @property {(name: string) => Promise<unknown>} getOrgVariable
+ * @property {(which: {Entity: string, RecordID: string, RelatedList: string, page: number,
+ *   per_page: number}) => Promise<unknown>} [getRelatedRecords]
  *
  * @typedef {object} CrmSdk
  * @property {{on: (event: 'PageLoad', heard: (page: unknown) => void) => void, init: () => Promise<unknown>}} embeddedApp

@@ -7,13 +7,15 @@ import { plainText } from '../shared/plain_text.js'
 import { proxied } from '../shared/proxied.js'
 import { richText } from '../shared/rich_text.js'
 import { settingsFrom } from '../shared/settings.js'
+import { Conversation } from './conversation.js'
 import { ReplyEditor } from './reply_editor.js'
 
-/** @import { Host, HostTicket, Insertion, Reply } from '../shared/host.js' */
+/** @import { Host, HostTicket, Insertion, Message, Reply } from '../shared/host.js' */
 /** @import { WidgetSettings } from '../shared/settings.js' */
 /** @import { DeskApp, DeskSdk } from './desk_sdk.js' */
 
 const LOOK_EVERY = 2000
+const PATIENCE = 3000
 const TITLE = 'Suggest answer'
 
 /** @implements {Host} */
@@ -24,10 +26,13 @@ export class DeskHost {
   #page
   #say
   #copy
+  #lookEvery
   #editor
   #connection = ''
   /** @type {DeskApp | null} */
   #app = null
+  /** @type {Conversation | null} */
+  #conversation = null
 
   /**
    * @param {DeskSdk | undefined} sdk
@@ -35,16 +40,20 @@ export class DeskHost {
    * @param {EventTarget} parts.page  Tells when the agent comes back to the widget.
    * @param {(message: string) => void} parts.say  Where Desk cannot tell something itself.
    * @param {(text: string) => Promise<void>} [parts.copy]
+   * @param {number} [parts.patience]  Milliseconds after which an answer is long in coming.
+   * @param {number} [parts.lookEvery]  Milliseconds between two looks at what is open.
    */
-  constructor(sdk, { page, say, copy = copyText }) {
+  constructor(sdk, { page, say, copy = copyText, patience = PATIENCE, lookEvery = LOOK_EVERY }) {
     if (!sdk) throw new Error("Desk's own script did not load. Check that the browser does not block js.zohostatic.com.")
     this.#sdk = sdk
     this.#page = page
     this.#say = say
     this.#copy = copy
+    this.#lookEvery = lookEvery
     this.#editor = new ReplyEditor({
       put: async (html) => sdk.invoke?.('INSERT', 'ticket.replyEditor', { value: html }),
       ticketId: () => this.#ticketId(),
+      patience,
     })
   }
 
@@ -61,6 +70,9 @@ export class DeskHost {
     }
     const settings = settingsFrom(packed, set)
     this.#connection = settings.connection
+    const organisation = asText(asObject(await this.#sdk.get('portal.id').catch(() => null))['portal.id'])
+    const center = app.meta?.dcType ?? ''
+    this.#conversation = new Conversation((request) => this.#sdk.request(request), { connection: settings.reading, center, organisation })
     return { ...settings, language: settings.language || (app.locale ?? '') }
   }
 
@@ -76,6 +88,11 @@ export class DeskHost {
       text: plainText(ticket['description']),
       ...(contact && { contact }),
     }
+  }
+
+  /** @param {string} ticketId @returns {Promise<readonly Message[]>} */
+  async readMessages(ticketId) {
+    return this.#conversation?.messages(ticketId) ?? []
   }
 
   async currentUser() {
@@ -105,13 +122,13 @@ export class DeskHost {
    * @param {Insertion} insertion
    * @returns {Promise<'inserted' | 'copied'>}
    */
-  async insert({ text, hosts }, { ticketId, waiting }) {
+  async insert({ text, hosts }, { ticketId, waiting, unsure }) {
     if (typeof this.#sdk.invoke !== 'function') {
       if ((await this.#ticketId()) !== ticketId) throw new NotInserted('changed')
       await this.#copy(text)
       return 'copied'
     }
-    await this.#editor.insert(richText(text, hosts), { ticketId, waiting })
+    await this.#editor.insert(richText(text, hosts), { ticketId, waiting, unsure })
     return 'inserted'
   }
 
@@ -148,7 +165,7 @@ export class DeskHost {
       changed()
     }
     const listener = () => void look()
-    const timer = setInterval(listener, LOOK_EVERY)
+    const timer = setInterval(listener, this.#lookEvery)
     this.#app?.instance.on('ticket_Shift', listener)
     this.#page.addEventListener('focus', listener)
     listener()
@@ -157,6 +174,27 @@ export class DeskHost {
       clearInterval(timer)
       this.#page.removeEventListener('focus', listener)
     }
+  }
+
+  /**
+   * Desk tells when an editor opens and a comment is added; that a reply went out shows in the
+   * count of threads, which is looked at with the ticket's id.
+   *
+   * @param {() => void} written
+   */
+  onWritten(written) {
+    for (const event of ['ticket_replyEditor.opened', 'ticket_comment.add']) this.#app?.instance.on(event, written)
+    let seen = ''
+    const look = async () => {
+      const [id, count] = await Promise.all(['id', 'threadCount'].map(async (name) => asText(field(await this.#sdk.get(`ticket.${name}`), name))))
+      const now = `${id}:${count}`
+      if (seen.split(':')[0] === id && now !== seen) written()
+      seen = now
+    }
+    const again = () => void look().catch(() => {})
+    const timer = setInterval(again, this.#lookEvery)
+    again()
+    return () => clearInterval(timer)
   }
 
   async #ticketId() {

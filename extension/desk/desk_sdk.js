@@ -4,6 +4,7 @@
  *
  * @typedef {object} DeskApp
  * @property {string} [locale]
+ * @property {{dcType?: string}} [meta]
  * @property {{on: (event: string, heard: (event: unknown) => void) => void}} instance
  *
  * @typedef {object} DeskRequest

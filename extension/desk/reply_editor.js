@@ -4,9 +4,8 @@
  */
 
 import { asObject, asText } from '../shared/answers.js'
-import { NotInserted } from '../shared/host.js'
+import { answered, NotInserted } from '../shared/host.js'
 
-const PATIENCE = 3000
 /** Pauses before each try once the editor was opened: the event may come before it takes text. */
 const TRIES = [0, 250, 1000]
 
@@ -16,37 +15,45 @@ const TRIES = [0, 250, 1000]
  * @property {string} ticketId
  * @property {() => void} done
  * @property {(why: NotInserted) => void} fail
+ * @property {() => void} unsure
  * @property {boolean} isTried
  */
 
 export class ReplyEditor {
   #put
   #ticketId
+  #patience
   /** @type {Choice | null} */
   #choice = null
+  #presses = 0
 
   /**
    * @param {object} ways
    * @param {(html: string) => Promise<unknown>} ways.put  Insert at the cursor of an open editor.
    * @param {() => Promise<string>} ways.ticketId  The ticket that is open now.
+   * @param {number} ways.patience  Milliseconds after which an answer is long in coming.
    */
-  constructor({ put, ticketId }) {
+  constructor({ put, ticketId, patience }) {
     this.#put = put
     this.#ticketId = ticketId
+    this.#patience = patience
   }
 
   /**
-   * Insert now, or as soon as the editor is opened in this ticket.
+   * Insert now, or as soon as the editor is opened in this ticket. While Desk has not answered,
+   * nothing is tried again: the reply may be in the editor already.
    *
    * @param {string} html
-   * @param {{ticketId: string, waiting: () => void}} when
+   * @param {{ticketId: string, waiting: () => void, unsure: () => void}} when
    * @returns {Promise<void>}
    */
-  async insert(html, { ticketId, waiting }) {
+  async insert(html, { ticketId, waiting, unsure }) {
+    const press = (this.#presses += 1)
     this.forget(new NotInserted('superseded'))
-    if (await this.#insertNow(html, ticketId)) return
+    if (await this.#insertNow({ html, ticketId, unsure })) return
+    if (press !== this.#presses) throw new NotInserted('superseded')
     const inserted = new Promise((/** @type {(value: void) => void} */ done, fail) => {
-      this.#choice = { html, ticketId, done, fail, isTried: false }
+      this.#choice = { html, ticketId, done, fail, unsure, isTried: false }
     })
     waiting()
     await inserted
@@ -78,7 +85,7 @@ export class ReplyEditor {
     for (const milliseconds of TRIES) {
       await pause(milliseconds)
       if (this.#choice !== choice) return false
-      if (await this.#insertNow(choice.html, choice.ticketId)) return true
+      if (await this.#insertNow(choice)) return true
     }
     return false
   }
@@ -111,31 +118,17 @@ export class ReplyEditor {
    * True if the editor took it. The ticket is looked at last of all, so that no reply lands in
    * another customer's ticket.
    *
-   * @param {string} html
-   * @param {string} ticketId
+   * @param {{html: string, ticketId: string, unsure: () => void}} wish
    */
-  async #insertNow(html, ticketId) {
+  async #insertNow({ html, ticketId, unsure }) {
     if ((await this.#ticketId()) !== ticketId) throw new NotInserted('changed')
     try {
-      const { status, result } = asObject(await within(PATIENCE, this.#put(html)))
+      const { status, result } = asObject(await answered(this.#put(html), { patience: this.#patience, unsure }))
       return !(result === false || status === false || /^(fail|error|false)/i.test(asText(status)))
     } catch {
       return false
     }
   }
-}
-
-/**
- * @template Value
- * @param {number} milliseconds
- * @param {Promise<Value>} promise
- * @returns {Promise<Value>}
- */
-function within(milliseconds, promise) {
-  return new Promise((done, fail) => {
-    const timer = setTimeout(() => fail(new Error('No answer came.')), milliseconds)
-    promise.then(done, fail).finally(() => clearTimeout(timer))
-  })
 }
 
 /** @param {number} milliseconds */

@@ -19,6 +19,8 @@ export class Api {
 
   /** Who rates and uses replies; sent with each call, so that blindness is kept for each rater. */
   rater = ''
+  /** Of the panel; what the server says in words comes in it. */
+  language = 'en'
 
   /**
    * @param {object} options
@@ -113,11 +115,21 @@ export class Api {
   }
 
   /**
+   * The replies that this rater used in a ticket and that are not known as sent.
+   *
+   * @param {string} ticketId
+   * @returns {Promise<{suggestion_id: string, candidate_id: string, moment: string}[]>}
+   */
+  async used(ticketId) {
+    return (await this.#json('GET', `/suggestions?ticket=${encodeURIComponent(ticketId)}`)).used
+  }
+
+  /**
    * @param {string} name
    * @returns {Promise<Rubric>}
    */
   rubric(name) {
-    return this.#json('GET', `/rubric?name=${encodeURIComponent(name)}`)
+    return this.#json('GET', `/rubric?name=${encodeURIComponent(name)}&language=${encodeURIComponent(this.language)}`)
   }
 
   /**

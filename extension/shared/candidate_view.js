@@ -1,46 +1,41 @@
 /** One candidate as a card: text that grows, sources, what can be done with it, its rating. */
 
-import { grow, icon, make, setText, webAddress } from './dom.js'
+import { make, setText, webAddress } from './dom.js'
+import { GapsView } from './gaps_view.js'
 import { unknownLinks } from './links.js'
-import { kindOf } from './problem.js'
-import { RatingView } from './rating_view.js'
+import { problemWords } from './problem_view.js'
 import { clean } from './reply_text.js'
+import { SourcesView } from './sources_view.js'
 
-/** @import { Candidate, Source } from './contract.js' */
+/** @import { Candidate } from './contract.js' */
 /** @import { Place } from './host.js' */
+/** @import { RatingView } from './rating_view.js' */
 /** @import { Session } from './session.js' */
 /** @import { Words } from './words.js' */
 
 /**
  * @typedef {object} CandidateActions  Each is told the session, for the panel may have moved on.
  * @property {(candidate: Candidate, session: Session, how: {place: Place, hosts: string[],
- *   waiting: () => void}) => Promise<boolean>} insert  True once done.
- * @property {(candidate: Candidate, session: Session) => Promise<boolean>} copy
+ *   waiting: () => void, unsure: () => void}) => Promise<boolean>} insert  True once done.
+ * @property {(candidate: Candidate, session: Session, gaps: string) => Promise<boolean>} copy
+ *   `gaps`: those that are open, in words.
  * @property {(candidate: Candidate, overall: number | null) => void} rated
  */
 
-const ICONS = {
-  article: 'M4 1.8h5.2L12.5 5v9.2H4zM9 2v3.2h3.3M6 8h4.5M6 10.8h4.5',
-  solved: 'M2 3h12v8.5H7.5L4.5 14v-2.5H2zM5.4 7.2l1.9 1.9 3.6-3.7',
-}
 const TOLD_FOR = 1600
 
 export class CandidateView {
   state = make('span', { class: 'sa-state' })
   author = make('p', { class: 'sa-author', hidden: true })
-  writing = document.createTextNode('')
-  text = make('div', { class: 'sa-text', dir: 'auto' }, this.writing)
   note = make('p', { class: 'sa-note', hidden: true })
   warning = make('p', { class: 'sa-note', dir: 'auto', hidden: true })
   problem = make('div', { class: 'sa-problem', hidden: true })
-  sources = make('ul', { class: 'sa-sources', hidden: true })
   form = make('div', { class: 'sa-rating', hidden: true })
   #words
   #session
   #actions
   #candidate
   #linkhosts
-  #sources = ''
   /** @type {RatingView | null} */
   #rating = null
 
@@ -55,12 +50,15 @@ export class CandidateView {
     this.#session = session
     this.#actions = actions
     this.#candidate = candidate
+    const fillings = session.fillings.get(candidate.id) ?? new Map()
+    session.fillings.set(candidate.id, fillings)
+    this.gaps = new GapsView({ id: candidate.id, words, fillings, changed: () => this.#block() })
+    this.sources = new SourcesView(words, 'sources.title')
     this.inserts = places.map((place, index) => this.#inserter(place, index === 0 ? 'sa-primary' : ''))
     this.copy = this.#button('copy', '', () => this.#copy())
     this.rate = this.#button('rate', 'sa-quiet', () => this.toggleRating())
     this.rate.setAttribute('aria-expanded', 'false')
     this.actions = make('div', { class: 'sa-actions', hidden: true }, ...this.inserts, this.copy, this.rate)
-    this.sources.setAttribute('aria-label', words.say('sources.title'))
     this.element = this.#frame(candidate)
   }
 
@@ -72,11 +70,12 @@ export class CandidateView {
       { class: 'sa-candidate', 'aria-labelledby': name.id, 'data-candidate': label },
       make('header', {}, badge, name, this.state),
       this.author,
-      this.text,
+      this.gaps.text,
       this.note,
       this.warning,
       this.problem,
-      this.sources,
+      this.sources.element,
+      this.gaps.form,
       this.actions,
       this.form,
     )
@@ -93,15 +92,48 @@ export class CandidateView {
     return button
   }
 
-  /** @param {Place} place @param {string} look */
+  /**
+   * A button that inserts once a press: not again while the product has not answered, unless it
+   * waits for the agent, or the agent was told to look and presses it again.
+   *
+   * @param {Place} place
+   * @param {string} look
+   */
   #inserter(place, look) {
+    /** @type {object | null} */
+    let running = null
     const button = this.#button(place, look, async () => {
-      const waiting = () => this.#name(button, 'waiting')
-      const how = { place, hosts: this.#hosts(), waiting }
-      if (await this.#actions.insert(this.#candidate, this.#session, how)) this.#tell(button, 'inserted', place)
+      if (this.gaps.open) this.gaps.focus()
+      if (this.gaps.open || running) return
+      const press = {}
+      running = press
+      const free = (/** @type {string} */ name) => () => {
+        if (running === press) running = null
+        this.#name(button, name)
+      }
+      const how = { place, hosts: this.#hosts(), waiting: free('waiting'), unsure: free('again') }
+      const done = await this.#actions.insert(this.#used, this.#session, how)
+      if (running === press) running = null
+      if (done) this.#tell(button, 'inserted', place)
       else this.#name(button, place)
     })
     return button
+  }
+
+  /** The candidate as it will be used: gaps filled. */
+  get #used() {
+    return { ...this.#candidate, text: this.gaps.filled }
+  }
+
+  /** Say on the buttons that insert what is missing first. */
+  #block() {
+    const { open, missing } = this.gaps
+    for (const button of this.inserts) {
+      button.ariaDisabled = String(open !== '')
+      button.title = open && (missing.textContent ?? '')
+      if (open) button.setAttribute('aria-describedby', missing.id)
+      else button.removeAttribute('aria-describedby')
+    }
   }
 
   /** Go to the first thing that can be done with the candidate. */
@@ -130,8 +162,9 @@ export class CandidateView {
     const usable = text !== '' && (state === 'done' || state === 'cancelled')
     this.element.dataset['state'] = state
     setText(this.state, this.#words.say(`candidate.${state}`))
-    grow(this.writing, text)
-    this.text.hidden = text === '' && state !== 'writing'
+    this.gaps.update(text, usable ? (candidate.placeholders ?? []) : [])
+    this.gaps.text.hidden = text === '' && state !== 'writing'
+    this.#block()
     const note = finish === 'length' ? 'length' : state === 'done' && !text ? 'nothing' : ''
     this.note.hidden = !note
     if (note) setText(this.note, this.#words.say(`candidate.${note}`))
@@ -140,7 +173,7 @@ export class CandidateView {
     this.rate.hidden = state !== 'done' || candidate.rated
     this.#showProblem(candidate)
     this.#warn(usable ? unknownLinks(text, this.#hosts()) : [])
-    this.#showSources(state === 'failed' ? [] : candidate.sources)
+    this.sources.show(revealed && state !== 'failed' ? candidate.sources : [])
     this.#showAuthor(candidate, revealed)
     if (candidate.rated) this.#closeRating()
   }
@@ -155,6 +188,7 @@ export class CandidateView {
   async openRating() {
     this.form.hidden = false
     this.rate.setAttribute('aria-expanded', 'true')
+    const { RatingView } = await import('./rating_view.js') // few agents rate, so it is loaded late
     this.#rating ??= new RatingView(this.form, {
       words: this.#words,
       session: this.#session,
@@ -182,7 +216,7 @@ export class CandidateView {
   }
 
   async #copy() {
-    if (await this.#actions.copy(this.#candidate, this.#session)) this.#tell(this.copy, 'copied', 'copy')
+    if (await this.#actions.copy(this.#used, this.#session, this.gaps.open)) this.#tell(this.copy, 'copied', 'copy')
   }
 
   /**
@@ -198,34 +232,9 @@ export class CandidateView {
   }
 
   #showProblem(/** @type {Candidate} */ { problem, state }) {
-    this.problem.hidden = !problem || state !== 'failed'
-    if (!problem || state !== 'failed' || this.problem.childElementCount) return
-    const kind = kindOf(problem.type)
-    this.problem.append(
-      make('strong', {}, this.#words.say(`problem.${kind}.title`)),
-      make('p', {}, this.#words.say(`problem.${kind}.next`)),
-    )
-    if (!problem.detail) return
-    const said = make('summary', {}, this.#words.say('candidate.said'))
-    this.problem.append(make('details', {}, said, make('p', { dir: 'auto' }, problem.detail)))
-  }
-
-  #showSources(/** @type {Source[]} */ sources) {
-    const version = JSON.stringify(sources)
-    if (version === this.#sources) return
-    this.#sources = version
-    this.sources.hidden = sources.length === 0
-    this.sources.replaceChildren(...sources.map((source) => make('li', {}, this.#chip(source))))
-  }
-
-  #chip(/** @type {Source} */ { title, kind, url }) {
-    const address = webAddress(url)
-    const name = make('span', { class: 'sa-chip-title', dir: 'auto' }, title)
-    const label = make('span', { class: 'sa-hidden' }, `${this.#words.say(`sources.${kind}`)}: `)
-    const attributes = { class: 'sa-chip', title: `${this.#words.say(`sources.${kind}`)}: ${title}` }
-    if (!address) return make('span', attributes, icon(ICONS[kind]), label, name)
-    const link = { ...attributes, href: address, target: '_blank', rel: 'noopener noreferrer' }
-    return make('a', link, icon(ICONS[kind]), label, name)
+    const isShown = problem !== null && state === 'failed'
+    this.problem.hidden = !isShown
+    if (isShown && !this.problem.childElementCount) this.problem.append(...problemWords(problem, this.#words))
   }
 
   #showAuthor(/** @type {Candidate} */ candidate, /** @type {boolean} */ revealed) {

@@ -31,6 +31,7 @@
  * @property {'stop' | 'length' | null} finish
  * @property {CandidateProblem | null} problem
  * @property {Source[]} sources
+ * @property {string[]} [placeholders]  Gaps in the text that an agent has to fill, such as `[NAME]`.
  * @property {boolean} rated
  * @property {string | null} model
  * @property {{first_text: number | null, total: number | null} | null} seconds
@@ -56,6 +57,7 @@
  * @property {'stop' | 'length' | null} [finish]
  * @property {CandidateProblem | null} [problem]
  * @property {Source[]} [sources]
+ * @property {string[]} [placeholders]
  *
  * @typedef {object} Criterion
  * @property {string} key

@@ -1,7 +1,7 @@
 /** Follow a suggestion to its end: by events where they get through, else by waiting polls. */
 
 import { Problem } from './problem.js'
-import { isFinished, withChange } from './suggestion.js'
+import { isFinished, withChange, withoutLoss } from './suggestion.js'
 
 /** @import { Api } from './api.js' */
 /** @import { Suggestion } from './contract.js' */
@@ -35,8 +35,9 @@ export async function follow(api, start, { onChange, onConnection, signal, pause
   let failures = 0
   let polls = 0
   let barren = api.streams ? 0 : FAILED_STREAMS_BEFORE_POLLING
-  /** @param {Suggestion} next */
-  const seen = (next) => {
+  /** @param {Suggestion} told */
+  const seen = (told) => {
+    const next = withoutLoss(suggestion, told)
     suggestion = next
     if (failures > 0) onConnection(false)
     failures = 0

@@ -1,16 +1,17 @@
 /** The panel: joins a host page, the API and the view. `mountPanel` is all a host needs. */
 
-import { copyText } from './clipboard.js'
-import { NotInserted } from './host.js'
+import { Outcomes } from './outcomes.js'
 import { isRevealed } from './rating.js'
-import { clean } from './reply_text.js'
+import { Reader } from './reader.js'
 import { Session } from './session.js'
+import { browserStorage, Uses } from './uses.js'
+import { Using } from './using.js'
 import { View } from './view.js'
 import { loadWords } from './words.js'
 
 /** @import { Api } from './api.js' */
 /** @import { Candidate } from './contract.js' */
-/** @import { Host, HostTicket, Place } from './host.js' */
+/** @import { Host, HostTicket } from './host.js' */
 /** @import { Entries, Words } from './words.js' */
 
 /**
@@ -30,9 +31,24 @@ import { loadWords } from './words.js'
 export async function mountPanel(root, { host, api, language = navigator.language, strings, ...ways }) {
   const [words, user] = await Promise.all([loadWords(language, strings), host.currentUser()])
   api.rater = user.id
+  api.language = words.language
   const panel = new Panel(root, { host, api, words, ...ways })
   await panel.open()
   return panel
+}
+
+/**
+ * What was used before this page was loaded, as the server knows it.
+ *
+ * @param {Api} api
+ * @param {string} ticketId
+ */
+async function usedBefore(api, ticketId) {
+  const used = await api.used(ticketId)
+  return used.map(({ suggestion_id, candidate_id, moment }) => ({
+    ...{ ticketId, suggestionId: suggestion_id, candidateId: candidate_id },
+    ...{ agent: api.rater, mark: '', at: Date.parse(moment) },
+  }))
 }
 
 export class Panel {
@@ -40,6 +56,8 @@ export class Panel {
   #api
   #words
   #view
+  #outcomes
+  #reader
   /** @type {Map<string, Session>} What was asked in each ticket since the page was loaded. */
   #sessions = new Map()
   /** @type {Session | null} */
@@ -58,6 +76,9 @@ export class Panel {
     this.#api = api
     this.#words = words
     this.#autostart = autostart
+    this.#reader = new Reader(host)
+    this.#outcomes = new Outcomes({ api, host, uses: new Uses(browserStorage(), (ticketId) => usedBefore(api, ticketId)) })
+    const using = new Using({ host, words, outcomes: this.#outcomes })
     this.#view = new View(root, {
       words,
       places: host.places,
@@ -65,14 +86,25 @@ export class Panel {
       actions: {
         ask: () => void this.#ask(),
         stop: () => void this.#session?.stop(),
-        insert: (candidate, session, how) => this.#insert(candidate, session, how),
-        copy: (candidate, session) => this.#copy(candidate, session),
+        insert: (candidate, session, how) => using.insert(candidate, session, how),
+        copy: (candidate, session, gaps) => using.copy(candidate, session, gaps),
         rated: (candidate, overall) => this.#rated(candidate, overall),
       },
     })
-    this.#leaveHost = host.onTicketChange(() => {
+    const stopWatching = host.onTicketChange(() => {
       this.open().catch((error) => this.#session?.unread(error))
     })
+    const stopReading = host.onWritten(() => {
+      const { ticketId = '' } = this.#session ?? {}
+      this.#reader.forget(ticketId)
+      void this.#outcomes.look(ticketId)
+    })
+    this.#leaveHost = () => {
+      stopWatching()
+      stopReading()
+    }
+    const prepare = () => this.#session?.store.state.kind === 'idle' && this.#reader.prepare(this.#session.ticketId)
+    for (const nearing of ['pointerenter', 'focusin']) root.addEventListener(nearing, prepare)
   }
 
   /** Show the session of the ticket that is open in the host now. */
@@ -85,8 +117,9 @@ export class Panel {
     this.#session?.pause()
     this.#session = ticket ? this.#sessionOf(ticket) : null
     this.#view.show(this.#session)
+    if (ticket) void this.#outcomes.look(ticket.id)
     const isNew = this.#session?.store.state.kind === 'idle'
-    if (ticket && isNew && this.#autostart) await this.#session?.suggest(ticket)
+    if (ticket && isNew && this.#autostart) await this.#session?.suggest(this.#reader.whole(ticket))
     else await this.#session?.resume()
   }
 
@@ -97,6 +130,7 @@ export class Panel {
    */
   replySent(finalText) {
     this.#session?.sent(finalText)
+    this.#outcomes.settle(this.#session?.store.suggestion?.id ?? '')
   }
 
   /** Let go of the host and of the connection. */
@@ -134,57 +168,9 @@ export class Panel {
     const ticket = await this.#host.readTicket().catch((error) => session?.unread(error))
     if (!session || session !== this.#session || ticket?.id !== session.ticketId) return
     session.steering = this.#view.steering.value
-    if (session.store.state.kind === 'ready') await session.regenerate(ticket)
-    else await session.suggest(ticket)
-  }
-
-  /**
-   * Put a candidate where the agent wants it, unless another ticket was opened meanwhile.
-   *
-   * @param {Candidate} candidate
-   * @param {Session} session
-   * @param {{place: Place, hosts: readonly string[], waiting: () => void}} how
-   */
-  async #insert({ id, label, text }, session, { place, hosts, waiting }) {
-    const wait = () => {
-      this.#host.notify(this.#words.say('insert.waiting', { label }), 'warning')
-      waiting()
-    }
-    const insertion = { place, ticketId: session.ticketId, waiting: wait }
-    try {
-      const done = await this.#host.insert({ text: clean(text), hosts }, insertion)
-      session.report(id, done)
-      this.#host.notify(this.#words.say(`insert.${done === 'copied' ? 'copied' : place}`, { label }), 'done')
-      return true
-    } catch (error) {
-      this.#notInserted(error)
-      return false
-    }
-  }
-
-  /** @param {unknown} error */
-  #notInserted(error) {
-    const kind = error instanceof NotInserted ? error.kind : 'failed'
-    if (kind === 'superseded') return
-    const reason = (error instanceof Error ? error.message : String(error)).replace(/\.$/, '')
-    const said = kind === 'changed' ? this.#words.say('insert.changed') : this.#words.say('insert.failed', { reason })
-    this.#host.notify(said, 'warning')
-  }
-
-  /**
-   * @param {Candidate} candidate
-   * @param {Session} session
-   */
-  async #copy({ id, label, text }, session) {
-    try {
-      await copyText(clean(text))
-    } catch {
-      this.#host.notify(this.#words.say('copy.failed'), 'warning')
-      return false
-    }
-    session.report(id, 'copied')
-    this.#host.notify(this.#words.say('copy.done', { label }))
-    return true
+    const whole = this.#reader.whole(ticket)
+    if (session.store.state.kind === 'ready') await session.regenerate(whole)
+    else await session.suggest(whole)
   }
 
   /**

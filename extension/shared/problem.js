@@ -1,7 +1,7 @@
 /** What went wrong, as one of a closed set of kinds, each with words and a next step in strings/. */
 
 /**
- * @typedef {'unreachable' | 'signed-out' | 'forbidden' | 'empty-ticket' | 'too-large' | 'bad-input'
+ * @typedef {'unreachable' | 'signed-out' | 'key' | 'forbidden' | 'empty-ticket' | 'too-large' | 'bad-input'
  *   | 'gone' | 'conflict' | 'unfinished' | 'queue-full' | 'no-model' | 'model-down' | 'disk-full'
  *   | 'busy' | 'timeout' | 'nothing-found' | 'prompt-too-long' | 'refused' | 'host' | 'proxy'
  *   | 'server'} ProblemKind
@@ -9,6 +9,7 @@
 
 /** @type {Record<string, ProblemKind>} The last part of a problem's type, and what it means here. */
 const BY_TYPE = {
+  forbidden: 'key',
   'empty-ticket': 'empty-ticket',
   'too-large': 'too-large',
   'prompt-too-long': 'prompt-too-long',

@@ -27,6 +27,8 @@ export class Session {
   inserted = ''
   /** @type {Map<string, Draft>} Unsaved ratings by candidate. */
   drafts = new Map()
+  /** @type {Map<string, Map<string, string>>} What was filled into gaps, by candidate and gap. */
+  fillings = new Map()
   /** @type {Map<string, number | null>} Weighted means of the saved ratings by candidate. */
   overalls = new Map()
 
@@ -42,7 +44,7 @@ export class Session {
   /**
    * Ask for replies to the ticket and show them as they grow, or say why not.
    *
-   * @param {HostTicket} ticket
+   * @param {HostTicket | Promise<HostTicket>} ticket
    */
   suggest(ticket) {
     return this.#ask(ticket, {})
@@ -51,7 +53,7 @@ export class Session {
   /**
    * Ask for other replies than those on show, which count as discarded unless one was used.
    *
-   * @param {HostTicket} ticket
+   * @param {HostTicket | Promise<HostTicket>} ticket
    */
   async regenerate(ticket) {
     this.#discardUnused()
@@ -159,22 +161,23 @@ export class Session {
   }
 
   /**
-   * @param {HostTicket} ticket
+   * @param {HostTicket | Promise<HostTicket>} read  A ticket, or one that is still being read.
    * @param {{fresh?: boolean}} how
    */
-  async #ask(ticket, how) {
+  async #ask(read, how) {
     if (isBusy(this.store.state)) return
-    if (!/[\p{L}\p{N}]/u.test(`${ticket.subject ?? ''}${ticket.text}`)) {
-      this.store.become({ kind: 'empty' })
-      return
-    }
     this.pause()
     const attempt = { stopped: false }
     this.#attempt = attempt
     this.#away = false
     this.store.become({ kind: 'asking' })
     try {
-      const { id, ...text } = ticket
+      const { id, ...text } = await read
+      if (attempt.stopped) return
+      if (!/[\p{L}\p{N}]/u.test(`${text.subject ?? ''}${text.text}`)) {
+        this.store.become({ kind: 'empty' })
+        return
+      }
       const wish = { ticket: { ...text, external_id: id }, steering: this.steering.trim(), ...how }
       const suggestion = await this.#api.suggest(wish)
       if (attempt.stopped) {

@@ -5,6 +5,8 @@
  * @property {string} backend  The backend's address without a slash at the end; empty: this page's.
  * @property {'proxy' | 'direct'} calls  By way of the product's servers, or from the browser.
  * @property {string} connection  Name of the product's connection that adds the key to calls.
+ * @property {string} reading  Name of the product's connection that may read what was written in
+ *   tickets; empty: only the text they began with is read.
  * @property {string} agentkey  For calls without a connection. Every agent can read it.
  * @property {boolean} autostart  Ask as soon as a ticket is opened.
  * @property {readonly string[]} linkhosts  Hosts that links in replies may lead to.
@@ -16,6 +18,7 @@ export const DEFAULTS = {
   backend: '',
   calls: 'direct',
   connection: '',
+  reading: '',
   agentkey: '',
   autostart: false,
   linkhosts: [],
@@ -43,6 +46,7 @@ export function settingsFrom(packed, set) {
     backend: packed.backend,
     calls,
     connection: text('connection'),
+    reading: text('reading'),
     agentkey: text('agentkey'),
     autostart: isSet(set['autostart']) ? isYes(set['autostart']) : packed.autostart,
     linkhosts: isSet(set['linkhosts']) ? listed(set['linkhosts']) : packed.linkhosts,

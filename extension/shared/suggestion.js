@@ -1,6 +1,6 @@
 /** Pure steps from one Suggestion value to the next. */
 
-/** @import { Candidate, CandidateChange, Progress, Suggestion } from './contract.js' */
+/** @import { Candidate, CandidateChange, Progress, Source, Suggestion } from './contract.js' */
 
 /** @type {ReadonlySet<Progress>} */
 const FINISHED = new Set(['done', 'failed', 'cancelled'])
@@ -24,6 +24,32 @@ export function withChange(suggestion, change) {
   const candidates = [...suggestion.candidates]
   candidates[at] = { ...candidate, ...rest, text: candidate.text.slice(0, offset) + append }
   return { ...suggestion, candidates, state: stateOf(candidates) }
+}
+
+/**
+ * What any of the candidates was given to read, each once.
+ *
+ * @param {Suggestion} suggestion
+ * @returns {Source[]}
+ */
+export function sourcesOf({ candidates }) {
+  return [...new Map(candidates.flatMap(({ sources }) => sources.map((source) => [source.key, source]))).values()]
+}
+
+/**
+ * The newer suggestion, in which no text that grows is shorter than it was: while texts are shown at
+ * one pace, the pace may become less.
+ *
+ * @param {Suggestion} before
+ * @param {Suggestion} after
+ * @returns {Suggestion}
+ */
+export function withoutLoss(before, after) {
+  const candidates = after.candidates.map((candidate) => {
+    const text = before.candidates.find(({ id }) => id === candidate.id)?.text ?? ''
+    return candidate.state === 'writing' && text.startsWith(candidate.text) ? { ...candidate, text } : candidate
+  })
+  return { ...after, candidates }
 }
 
 /**

@@ -2,10 +2,13 @@
 
 import { CandidateView } from './candidate_view.js'
 import { make, setText } from './dom.js'
+import { gapsOf, piecesOf } from './gaps.js'
 import { messageFor, plain, progressOf } from './message.js'
 import { kindOf } from './problem.js'
 import { isRevealed, unrated } from './rating.js'
+import { SourcesView } from './sources_view.js'
 import { isBusy } from './state.js'
+import { sourcesOf } from './suggestion.js'
 
 /** @import { CandidateActions } from './candidate_view.js' */
 /** @import { Suggestion } from './contract.js' */
@@ -67,6 +70,8 @@ export class View {
     const steering = make('label', { class: 'sa-field' }, words.say('steer.label'), this.steering)
     const buttons = make('div', { class: 'sa-actions' }, this.main, this.stop)
     this.form = make('form', { class: 'sa-ask', submit }, steering, buttons)
+    this.sources = new SourcesView(words, 'sources.found')
+    this.found = make('div', { class: 'sa-found', hidden: true }, make('p', {}, words.say('sources.found')), this.sources.element)
     root.replaceChildren(this.#frame())
     root.lang = words.language
     root.dir = words.direction
@@ -79,6 +84,7 @@ export class View {
       make('h2', { id: 'sa-title' }, this.#words.say('panel.title')),
       this.form,
       this.progress,
+      this.found,
       this.body,
       this.live,
     )
@@ -103,10 +109,12 @@ export class View {
     const state = this.#session?.store.state
     if (!state) {
       this.progress.hidden = true
+      this.found.hidden = true
       this.#message(plain('noticket', this.#words))
       return
     }
     this.#buttons(state)
+    this.#sources(state)
     if (state.kind === 'ready') {
       this.#candidates(state.suggestion)
     } else {
@@ -150,6 +158,13 @@ export class View {
     if (stopHadFocus && !busy) this.main.focus()
   }
 
+  /** Who read what would tell who wrote what: until all is rated, sources stand above the replies. */
+  #sources(/** @type {PanelState} */ state) {
+    const sources = state.kind === 'ready' && !isRevealed(state.suggestion) ? sourcesOf(state.suggestion) : []
+    this.found.hidden = sources.length === 0
+    this.sources.show(sources)
+  }
+
   #candidates(/** @type {Suggestion} */ suggestion) {
     const session = this.#session
     if (!session) return
@@ -168,7 +183,8 @@ export class View {
       if (this.#announced.get(candidate.id) === candidate.state) continue
       this.#announced.set(candidate.id, candidate.state)
       const { label } = candidate
-      if (candidate.state === 'done') this.announce(this.#words.say('announce.ready', { label }))
+      const n = gapsOf(piecesOf(candidate.text, candidate.placeholders ?? [])).length
+      if (candidate.state === 'done') this.announce(this.#words.say(n ? 'announce.gaps' : 'announce.ready', { label, n }))
       if (candidate.state === 'failed') {
         const title = this.#words.say(`problem.${kindOf(candidate.problem?.type ?? '')}.title`)
         this.announce(this.#words.say('announce.failed', { label, title }))

@@ -40,6 +40,11 @@ export class Words {
     return sentence.replace(/\{(\w+)\}/g, (_, /** @type {string} */ name) => String(values[name] ?? ''))
   }
 
+  /** @param {string} key */
+  has(key) {
+    return key in this.#entries
+  }
+
   /** @param {number} value */
   decimal(value) {
     return value.toLocaleString(this.language, { minimumFractionDigits: 2, maximumFractionDigits: 2 })

@@ -6,7 +6,20 @@ import runpy
 import sys
 from pathlib import Path
 
-NAMES = ("runner", "overhead", "memory", "search", "export", "prepare", "privacy")
+NAMES = (
+    "runner",
+    "overhead",
+    "memory",
+    "search",
+    "export",
+    "prepare",
+    "privacy",
+    "train",
+    "resume",
+    "tuning",
+    "export_model",
+    "conversions",
+)
 
 
 def main() -> None:

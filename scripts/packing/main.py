@@ -31,6 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
         backend=options.backend,
         calls=options.calls,
         connection=options.connection,
+        reading=options.reading,
         auto_start=options.auto_start,
         link_hosts=tuple(options.link_host),
         language=options.language,
@@ -87,6 +88,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--backend", required=True, help="https address of your backend")
     parser.add_argument("--calls", default="proxy", choices=("proxy", "direct"))
     parser.add_argument("--connection", default="", help="the Zoho connection that adds the key")
+    parser.add_argument("--reading", default="", help="the Desk connection that reads tickets")
     parser.add_argument("--auto-start", action="store_true", help="ask when a ticket is opened")
     parser.add_argument("--link-host", action="append", default=[], help="links may lead there")
     parser.add_argument("--language", default="", help="of the panel; default: the agent's")

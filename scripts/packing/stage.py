@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from urllib.parse import urlsplit
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 MANIFEST = CHECKOUT / "plugin-manifest.json"
 EXTENSION = CHECKOUT / "extension"
+TSC = EXTENSION / "node_modules" / ".bin" / "tsc"
 SERVICES = ("crm", "desk")
 LOOPBACK = ("127.0.0.1", "localhost")
 _HOST = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:\d{1,5})?")
@@ -25,6 +28,7 @@ class Wishes:
     backend: str
     calls: str = "proxy"
     connection: str = ""
+    reading: str = ""
     auto_start: bool = False
     link_hosts: tuple[str, ...] = ()
     language: str = ""
@@ -55,6 +59,8 @@ def stage(service: str, wishes: Wishes, *, folder: Path) -> dict[str, bytes]:
     app = folder / "app"
     shutil.copytree(EXTENSION / "shared", app / "shared", ignore=shutil.ignore_patterns("strings"))
     shutil.copytree(EXTENSION / service, app / service)
+    shutil.copyfile(CHECKOUT / "LICENSE", app / "LICENSE.txt")
+    _without_comments(app)
     if (app / service / "translations").is_dir():
         (app / service / "translations").rename(app / "translations")
     (app / "packed.js").write_text(packed(wishes), encoding="utf-8")
@@ -65,11 +71,26 @@ def stage(service: str, wishes: Wishes, *, folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
+def _without_comments(app: Path) -> None:
+    """A third of the sources is types and reasons, in comments: browsers need not load them.
+
+    What is packed stays as readable as it was; the sources are where the licence says.
+    """
+    project = EXTENSION / "tsconfig.pack.json"
+    with tempfile.TemporaryDirectory() as made:
+        subprocess.run([str(TSC), "-p", str(project), "--outDir", made], check=True, timeout=120)
+        for path in Path(made).rglob("*.js"):
+            place = app / path.relative_to(made)
+            if place.is_file():
+                shutil.copyfile(path, place)
+
+
 def packed(wishes: Wishes) -> str:
     """`packed.js`: settings and words as code (extension/packed.js tells why)."""
     strings = {
         path.stem: json.loads(path.read_text(encoding="utf-8"))
         for path in sorted((EXTENSION / "shared" / "strings").glob("*.json"))
+        if not wishes.language or path.stem in ("en", wishes.language)
     }
     lines = ["/** Written by scripts/pack_extension. */"]
     for name, value in (("settings", settings(wishes)), ("strings", strings)):
@@ -83,6 +104,7 @@ def settings(wishes: Wishes) -> dict[str, Any]:
         "backend": wishes.backend,
         "calls": wishes.calls,
         "connection": wishes.connection,
+        "reading": wishes.reading,
         "autostart": wishes.auto_start,
         "linkhosts": list(wishes.link_hosts),
         "language": wishes.language,

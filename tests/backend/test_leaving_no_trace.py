@@ -85,3 +85,23 @@ def test_logs_metrics_and_exports_hold_nobody_s_data(state_dir: Path) -> None:
     for text in (logs, metrics, *exported, *prompts):
         assert find(text) == []
         assert [value for value in private if value in text] == []
+
+
+def test_tickets_at_the_same_time_get_their_own_values_back(state_dir: Path) -> None:
+    slow = Reply(("We wrote to [EMA", "IL_1] and ", "called [PHONE_1]."), seconds_between=0.05)
+    with chat_server(slow) as chats:
+        db = open_database(state_dir / "suggest-answer.db")
+        add_model(Model("slow", "chat", base_url=chats.base_url, active=True), db=db)
+        db.conn.close()
+        with running(state_dir) as product:
+            asked = {}
+            for number in range(12):
+                ticket = {"text": f"Mail me: c{number}@example.org"}
+                body = {"ticket": ticket, "models": ["slow"]}
+                asked[number] = product.client.post("/suggestions", json=body).json()["id"]
+            texts = {
+                number: product.finished(one)["candidates"][0]["text"]
+                for number, one in asked.items()
+            }
+
+    assert texts == {n: f"We wrote to c{n}@example.org and called [PHONE_1]." for n in range(12)}

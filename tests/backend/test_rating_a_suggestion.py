@@ -128,6 +128,26 @@ def test_what_became_of_a_candidate_is_kept(product: Product, suggestion: Json, 
     assert (kept["kind"], kept["final_text"], kept["agent"]) == (kind, "as sent", "olena")
 
 
+@pytest.mark.parametrize(
+    ("query", "accepted", "language"),
+    [
+        ("", "", "en"),
+        ("?language=uk", "", "uk"),
+        ("?language=uk-UA", "en", "uk"),
+        ("?language=fr", "uk", "en"),
+        ("", "uk-UA,uk;q=0.9,en;q=0.5", "uk"),
+        ("", "fr,en;q=0.3", "en"),
+    ],
+)
+def test_the_rubric_is_told_in_the_callers_language(
+    product: Product, query: str, accepted: str, language: str
+) -> None:
+    rubric = product.client.get(f"/rubric{query}", headers={"Accept-Language": accepted}).json()
+
+    assert rubric["language"] == language
+    assert rubric["criteria"][0]["label"] == {"en": "Content", "uk": "Зміст"}[language]
+
+
 def test_the_rubric_is_told_with_its_anchors(product: Product) -> None:
     rubric = product.client.get("/rubric").json()
 

@@ -17,12 +17,12 @@ const NAMES = ['alder', 'birch', 'cedar']
 const FRIENDS = ['js.zohostatic.com', 'live.zwidgets.com', '0a1b2c.zappsusercontent.com', '3d4e5f.zappsusercontent.com']
 const WIDE = { viewport: { width: 1180, height: 860 } }
 
-/** @typedef {BrowserContextOptions & {direct?: boolean, odd?: Record<string, unknown>, axe?: boolean}} Options */
+/** @typedef {BrowserContextOptions & {direct?: boolean, odd?: Record<string, unknown>, axe?: boolean, reading?: string}} Options */
 
 /**
  * Start all parts for a file of tests: with tiny models, or with chats whose replies a test writes.
  *
- * @param {'tiny' | 'chats'} models
+ * @param {'tiny' | 'chats' | 'mixed'} models  `mixed`: two chats and stored answers.
  * @param {Record<string, string>} [environment]
  */
 export function useZoho(models, environment = {}) {
@@ -36,6 +36,7 @@ export function useZoho(models, environment = {}) {
     parts.zoho = new Zoho(parts.packed)
     parts.browser = await startBrowser(await parts.zoho.start())
     if (models === 'tiny') await backend.startTiny()
+    else if (models === 'mixed') await backend.startMixed(['alder', 'cedar'], await chats.start())
     else await backend.startChats(NAMES, await chats.start())
     parts.zoho.backend = backend.address
   })
@@ -44,7 +45,7 @@ export function useZoho(models, environment = {}) {
     await parts.zoho?.stop()
     await parts.packed?.remove()
     await backend.stop()
-    if (models === 'chats') await chats.stop()
+    if (models !== 'tiny') await chats.stop()
   })
   beforeEach(() => {
     chats.reply = (model) => ({ text: GOOD[NAMES.indexOf(model)] ?? '' })
@@ -64,8 +65,8 @@ export function useZoho(models, environment = {}) {
  * @param {{product: Product, name: string, options: Options, act: (opened: Opened) => Promise<void>}} wish
  */
 async function withPage({ zoho, browser }, { product, name, options, act }) {
-  const { direct = false, odd = {}, axe = true, ...context } = options
-  zoho.settings = settings(direct, context.locale ?? 'en-US')
+  const { direct = false, odd = {}, axe = true, reading = '', ...context } = options
+  zoho.settings = settings({ direct, reading, locale: context.locale ?? 'en-US' })
   const opened = await browser.newContext({ ...WIDE, ignoreHTTPSErrors: true, ...context })
   const page = await opened.newPage()
   page.setDefaultTimeout(20_000)
@@ -112,12 +113,9 @@ export async function widgetOf(page) {
   return frame
 }
 
-/**
- * @param {boolean} direct
- * @param {string} locale
- */
-function settings(direct, locale) {
-  const wanted = { calls: direct ? 'direct' : 'proxy', connection: direct ? '' : 'suggestbackend', agentkey: direct ? SECRET : '', linkhosts: 'help.example' }
+/** @param {{direct: boolean, reading: string, locale: string}} wish */
+function settings({ direct, reading, locale }) {
+  const wanted = { reading, calls: direct ? 'direct' : 'proxy', connection: direct ? '' : 'suggestbackend', agentkey: direct ? SECRET : '', linkhosts: 'help.example' }
   const config = Object.entries(wanted).map(([name, value]) => ({ name, value, defaultValue: '' }))
   return {
     desk: { locale, tickets: TICKETS, user: USER.user, config },

@@ -43,7 +43,7 @@ for (const product of /** @type {Product[]} */ (['desk', 'crm'])) {
     onPage(product, `${product}_refused`, {}, async ({ widget }) => {
       parts.zoho.secret = 'another'
       await main(widget).click()
-      assert.match(await message(widget, 'failed').innerText(), /signed out|may not do this/)
+      assert.match(await message(widget, 'failed').innerText(), /does not know this widget[^]*need not sign in again[^]*Tell your admin/)
     }))
 
   test(`${product}: signed out of Zoho is told in words`, () =>

@@ -79,7 +79,8 @@ describe('when it does not work', () => {
     ['no-model', 503, 'no-model'],
     ['disk-full', 507, 'disk-full'],
     ['too-large', 413, 'too-large'],
-    ['forbidden', 401, 'signed-out'],
+    ['forbidden', 401, 'key'],
+    ['', 401, 'signed-out'],
     ['something-new', 500, 'server'],
     ['something-new', 429, 'busy'],
   ])) {

@@ -46,6 +46,12 @@ export const RUBRIC = {
   ],
 }
 
+/** The rubric in a language; the real server has all texts in it. @param {string | null} language */
+export const rubricIn = (language) =>
+  language === 'uk' ? { ...RUBRIC, criteria: RUBRIC.criteria.map((one) => ({ ...one, label: UKRAINIAN[one.key] ?? '', question: 'Питання?' })) } : RUBRIC
+/** @type {Record<string, string>} */
+const UKRAINIAN = { content: 'Зміст', grammar: 'Граматика', structure: 'Структура', style: 'Стиль' }
+
 /** Open tickets as GET /demo/tickets gives them. */
 export const TICKETS = [
   {

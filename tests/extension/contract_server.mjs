@@ -1,15 +1,13 @@
 /**
  * A small server that keeps the contract of /api/v1 with scripted candidates, and serves the demo
  * page: for node tests, and for states that the real product reaches only when something breaks.
- *
- * A script says what the candidates of a ticket do: `{words, pace, problem, hold, sources}`.
  */
 
 import { createServer } from 'node:http'
 import { readFile } from 'node:fs/promises'
 import { randomUUID } from 'node:crypto'
 import { extname } from 'node:path'
-import { newCandidate, REPLIES, RUBRIC, SOURCES, TICKETS } from './contract_content.mjs'
+import { newCandidate, REPLIES, RUBRIC, rubricIn, SOURCES, TICKETS } from './contract_content.mjs'
 
 /** @import { IncomingMessage, ServerResponse } from 'node:http' */
 /** @import { Candidate, Suggestion } from '../../extension/shared/contract.js' */
@@ -20,6 +18,7 @@ import { newCandidate, REPLIES, RUBRIC, SOURCES, TICKETS } from './contract_cont
  * @property {number} [pace]  Milliseconds between words.
  * @property {{type: string, title: string, detail: string}} [problem]  How it fails, after its text.
  * @property {boolean} [hold]  Stays in the queue.
+ * @property {string[]} [placeholders]  Gaps in its text.
  *
  * @typedef {{status: number, type: string, detail: string}} Refusal
  * @typedef {Suggestion & {raters: Map<string, Set<string>>}} Kept
@@ -82,7 +81,7 @@ export class ContractServer {
     const suggestion = this.suggestions.get(id)
     if (!noun) await this.#file(url.pathname, response)
     else if (noun === 'demo') json(response, 200, this.tickets)
-    else if (noun === 'rubric') json(response, 200, RUBRIC)
+    else if (noun === 'rubric') json(response, 200, rubricIn(url.searchParams.get('language')))
     else if (noun === 'reports') json(response, 200, { columns: [], rows: [] })
     else if (noun === 'suggestions' && method === 'POST') this.#submit(body, rater, response)
     else if (noun === 'candidates') this.#candidate({ id, verb, body, rater }, response)
@@ -116,7 +115,7 @@ export class ContractServer {
   }
 
   /** @param {Kept} suggestion @param {Candidate} one @param {Script} script */
-  async #write(suggestion, one, { text = '', pace = 2, problem: failure, hold }) {
+  async #write(suggestion, one, { text = '', pace = 2, problem: failure, hold, placeholders = [] }) {
     if (hold) return
     await pause(pace)
     this.#change(suggestion, one, { state: 'writing', sources: this.sources })
@@ -127,7 +126,7 @@ export class ContractServer {
     }
     if (one.state !== 'writing') return
     if (failure) this.#change(suggestion, one, { state: 'failed', problem: failure })
-    else this.#change(suggestion, one, { state: 'done', finish: 'stop', seconds: { first_text: 0.1, total: 1 } })
+    else this.#change(suggestion, one, { state: 'done', finish: 'stop', placeholders, seconds: { first_text: 0.1, total: 1 } })
   }
 
   /** @param {Kept} suggestion @param {Candidate} one @param {Partial<Candidate>} change */
@@ -184,9 +183,9 @@ export class ContractServer {
       suggestion.candidates.forEach((one, index) => {
         const before = sent[index]
         if (!before || before.revision === one.revision) return
-        const { id, label, state, revision, finish, problem: failure, sources, text } = one
+        const { id, label, state, revision, finish, problem: failure, sources, placeholders, text } = one
         const offset = before.text.length
-        send('candidate', { id, label, state, revision, finish, problem: failure, sources, offset, append: text.slice(before.text.length) })
+        send('candidate', { id, label, state, revision, finish, problem: failure, sources, placeholders, offset, append: text.slice(before.text.length) })
       })
       sent = suggestion.candidates.map((one) => ({ ...one }))
     }

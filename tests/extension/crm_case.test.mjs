@@ -15,13 +15,13 @@ beforeEach(() => {
 })
 
 async function start() {
-  const host = new CrmHost(/** @type {any} */ (crm.sdk), { say: () => {} })
+  const host = new CrmHost(/** @type {any} */ (crm.sdk), { say: () => {}, patience: 20 })
   const settings = await host.init(PACKED)
   return { host, settings }
 }
 
 /** @param {CrmHost} host @param {Place} place @param {string} [text] */
-const insert = (host, place, text = 'Do this.') => host.insert({ text, hosts: [] }, { place, ticketId: '3001', waiting: () => {} })
+const insert = (host, place, text = 'Do this.') => host.insert({ text, hosts: [] }, { place, ticketId: '3001', waiting: () => {}, unsure: () => {} })
 
 describe('reading a Case', () => {
   for (const page of [{ Entity: 'Cases', EntityId: '3001' }, { Entity: 'Cases', EntityId: ['3001'], ButtonPosition: 'DetailView' }]) {
@@ -111,6 +111,32 @@ describe('inserting', () => {
     assert.equal(crm.cases[3001].Solution, 'Written by Jade.\n\nThird.')
     await insert(host, 'solution', 'Fourth.')
     assert.equal(crm.cases[3001].Solution, 'Written by Jade.\n\nFourth.')
+  })
+
+  test('a reply that is there already, as after a reload, is not put there twice', async () => {
+    await insert((await start()).host, 'solution', 'First.')
+    assert.equal(await insert((await start()).host, 'solution', 'First. '), 'inserted')
+    assert.equal(crm.cases[3001].Solution, 'First.')
+    assert.equal(crm.updates.length, 1)
+  })
+
+  test('an answer that takes long is told once', async () => {
+    const { host } = await start()
+    crm.slow = 60
+    let unsure = 0
+    const ended = host.insert({ text: 'Do this.', hosts: [] }, { place: 'solution', ticketId: '3001', waiting: () => {}, unsure: () => void (unsure += 1) })
+    assert.deepEqual([await ended, unsure, crm.updates.length], ['inserted', 1, 1])
+  })
+
+  test('what is in the Solution and in notes is read back', async () => {
+    const { host } = await start()
+    assert.deepEqual(await host.readMessages('3001'), [])
+    await insert(host, 'solution', 'First.')
+    await insert(host, 'note', 'Second.')
+    assert.deepEqual(await host.readMessages('3001'), [
+      { from: 'agent', text: 'First.', at: 0, isSent: false },
+      { from: 'agent', text: 'Second.', at: Date.parse('2026-06-01T10:40:00Z'), isSent: false },
+    ])
   })
 
   test('as a note', async () => {

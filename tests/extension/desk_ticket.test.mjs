@@ -33,8 +33,10 @@ async function start(sdk = desk.sdk) {
 
 /** Insert into ticket 4001; how it ends, and whether the agent had to open the editor. @param {DeskHost} host */
 function insert(host) {
-  const told = { waits: 0, end: '' }
-  const ended = host.insert(REPLY, { place: 'editor', ticketId: '4001', waiting: () => void (told.waits += 1) }).then(
+  const told = { waits: 0, unsure: 0, end: '' }
+  const waiting = () => void (told.waits += 1)
+  const unsure = () => void (told.unsure += 1)
+  const ended = host.insert(REPLY, { place: 'editor', ticketId: '4001', waiting, unsure }).then(
     (how) => (told.end = how),
     (error) => (told.end = error instanceof NotInserted ? error.kind : `broken: ${error}`),
   )
@@ -109,7 +111,7 @@ describe('inserting', () => {
     const { told, ended } = insert((await start()).host)
     await ended
 
-    assert.deepEqual([told, desk.inserted], [{ waits: 0, end: 'inserted' }, [HTML]])
+    assert.deepEqual([told, desk.inserted], [{ waits: 0, unsure: 0, end: 'inserted' }, [HTML]])
   })
 
   for (const closed of /** @type {const} */ (['rejects', 'says failure'])) {
@@ -118,7 +120,7 @@ describe('inserting', () => {
       desk.closed = closed
       const { told, ended } = insert((await start()).host)
       await soon()
-      assert.deepEqual([told, desk.inserted], [{ waits: 1, end: '' }, []])
+      assert.deepEqual([told, desk.inserted], [{ waits: 1, unsure: 0, end: '' }, []])
 
       desk.openEditor()
       await ended
@@ -208,43 +210,4 @@ describe('inserting', () => {
     assert.ok(invoke)
     assert.deepEqual([told.end, copied], ['copied', [REPLY.text]])
   })
-})
-
-describe('telling and noticing', () => {
-  test('Desk shows a message; where it cannot, the widget does', async () => {
-    const { host } = await start()
-    host.notify('Saved.')
-    host.notify('Click Reply first.', 'warning')
-    assert.deepEqual(desk.notes, [
-      { title: 'Suggest answer', content: 'Saved.', icon: 'success' },
-      { title: 'Suggest answer', content: 'Click Reply first.', icon: 'failure' },
-    ])
-    for (const notify of [undefined, () => Promise.reject(new Error('no')), () => { throw new Error('no') }]) {
-      const other = await start({ ...desk.sdk, notify })
-      other.host.notify('Hello')
-    }
-    await soon()
-    assert.deepEqual(said, ['Hello', 'Hello', 'Hello'])
-  })
-
-  for (const notice of [() => desk.emit('ticket_Shift', {}), () => page.dispatchEvent(new Event('focus'))]) {
-    test(`another ticket is noticed by ${notice}`, async () => {
-      const { host } = await start()
-      let changes = 0
-      const stop = host.onTicketChange(() => (changes += 1))
-      await soon()
-      notice()
-      await soon()
-      assert.equal(changes, 0)
-      desk.ticket = { ...desk.ticket, id: '4002' }
-      notice()
-      await soon()
-      assert.equal(changes, 1)
-      stop()
-      desk.ticket = { ...desk.ticket, id: '4003' }
-      notice()
-      await soon()
-      assert.equal(changes, 1)
-    })
-  }
 })

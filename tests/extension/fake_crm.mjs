@@ -20,6 +20,8 @@ export class FakeCrm {
   notes = []
   /** @type {{name: string, url: string, method: string, param_type: number}[]} */
   invoked = []
+  /** Milliseconds until a change is answered. */
+  slow = 0
   /** @type {any} */
   sizes = []
   /** @type {string | null} A message with which CRM refuses changes. */
@@ -58,9 +60,15 @@ export class FakeCrm {
             return record ? { data: [structuredClone(record)] } : { code: 'INVALID_DATA', message: 'the id given seems to be invalid', status: 'error' }
           },
           updateRecord: async (/** @type {any} */ change) => {
+            if (this.slow) await new Promise((done) => setTimeout(done, this.slow))
             const answer = saved(this.updates, change)
             if (!this.refusal) Object.assign(this.cases[change.APIData.id], change.APIData)
             return answer
+          },
+          getRelatedRecords: async (/** @type {any} */ { RelatedList, RecordID }) => {
+            const data = RelatedList === 'Notes' ? this.notes.filter((note) => note.RecordID === RecordID) : []
+            if (data.length === 0) return { status: 204, statusText: 'nocontent' }
+            return { data: data.map(({ Title, Content }) => ({ Note_Title: Title, Note_Content: Content, Modified_Time: '2026-06-01T12:40:00+02:00' })), info: {} }
           },
           addNotes: async (/** @type {any} */ note) => saved(this.notes, note),
           getOrgVariable: async () => this.variable,

@@ -28,6 +28,12 @@ export class FakeDesk {
   notReady = 0
   /** How INSERT answers without an open editor. @type {'rejects' | 'says failure'} */
   closed = 'rejects'
+  /** Milliseconds until INSERT answers, whatever the answer is. */
+  slow = 0
+  /** @type {any[]} What Desk's REST lists as the conversation; `plainText` only thread by thread. */
+  conversation = []
+  /** @type {string[]} What Desk's REST was asked for. */
+  read = []
   /** @type {string[]} What was put into the reply editor. */
   inserted = []
   /** @type {{title: string, content: string, icon: string}[]} */
@@ -60,7 +66,7 @@ export class FakeDesk {
       },
     }
     return {
-      extension: { onload: async () => ({ instance, extensionID: 'x', locale: 'uk_UA', location: 'desk.ticket.detail.rightpanel' }) },
+      extension: { onload: async () => ({ instance, extensionID: 'x', locale: 'uk_UA', location: 'desk.ticket.detail.rightpanel', meta: { dcType: 'EU' } }) },
       get: (/** @type {string} */ name) => this.#get(name),
       invoke: (/** @type {string} */ verb, /** @type {string} */ what, /** @type {any} */ how) => this.#invoke(verb, what, how),
       notify: (/** @type {any} */ note) => this.notes.push(note),
@@ -72,6 +78,7 @@ export class FakeDesk {
   async #get(name) {
     if (name === 'user') return this.user
     if (name === 'extension.config') return { 'extension.config': this.config, status: 'success' }
+    if (name === 'portal.id') return { 'portal.id': '2002', status: 'success' }
     if (name === 'ticket.id') this.beforeTicketId()
     if (!this.ticket) throw { status: 'failure', errorMessage: 'No ticket' }
     if (name === 'ticket') {
@@ -84,18 +91,32 @@ export class FakeDesk {
   /** @param {string} verb @param {string} what @param {{value: string}} how */
   async #invoke(verb, what, { value }) {
     if (verb !== 'INSERT' || what !== 'ticket.replyEditor') throw { status: 'failure', errorMessage: `${verb} ${what}` }
-    if (this.editorOpen && this.notReady-- <= 0) {
-      this.inserted.push(value)
-      return { status: 'success' }
-    }
+    const isTaken = this.editorOpen && this.notReady-- <= 0
+    if (isTaken) this.inserted.push(value)
+    if (this.slow) await new Promise((done) => setTimeout(done, this.slow))
+    if (isTaken) return { status: 'success' }
     if (this.closed === 'rejects') throw { status: 'failure', errorMessage: 'No editor' }
     return { status: 'failure' }
+  }
+
+  /** Desk's own REST, asked through a connection that may read tickets. @param {URL} url @param {any} request */
+  #rest({ host, pathname }, { headers, data, connectionLinkName }) {
+    this.read.push(`${host}${pathname} ${JSON.stringify(data)}`)
+    const answer = (/** @type {number} */ status, /** @type {any} */ body) => WRAPPINGS.connection(status, JSON.stringify(body))
+    if (connectionLinkName !== 'readtickets' || headers.orgId !== '2002') return answer(403, { errorCode: 'SCOPE_MISMATCH', message: 'Invalid scope' })
+    const [, ticket, thread] = /^\/api\/v1\/tickets\/(\d+)\/(?:conversations|threads\/(\d+))$/.exec(pathname) ?? []
+    const found = this.conversation.find(({ id }) => id === thread)
+    if (found) return answer(200, found)
+    if (ticket !== this.ticket?.['id']) return answer(404, { errorCode: 'URL_NOT_FOUND', message: 'The URL given is invalid' })
+    if (this.conversation.length === 0) return JSON.stringify({ statusCode: 200, response: JSON.stringify({ status: 'true', statusMessage: '' }) })
+    return answer(200, { data: this.conversation.map(({ plainText: _, ...listed }) => listed) })
   }
 
   /** @param {{url: string, type: string, headers: Record<string, string>, data: Record<string, string>, postBody: unknown}} request */
   async #request(request) {
     this.requests.push(request)
     const url = new URL(request.url)
+    if (url.hostname.startsWith('desk.zoho')) return this.#rest(url, request)
     if (url.search) throw { errorMessage: 'Query parameters belong into data' }
     for (const [name, value] of Object.entries(request.data)) url.searchParams.set(name, value)
     const sends = request.type !== 'GET'

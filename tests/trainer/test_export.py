@@ -1,112 +1,72 @@
-"""From a transformers folder to a GGUF that llama.cpp computes alike."""
+"""From a transformers folder to a GGUF that is compared, quantised and described."""
 
 from __future__ import annotations
 
 import json
-import random
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import llama_cpp
-import numpy as np
 import pytest
 from gguf import GGUFReader
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 from transformers import AutoTokenizer
 
-from backend.domain.errors import BadInput, BadSettings, UnusableModel
+from backend.domain.errors import (
+    BadInput,
+    BadSettings,
+    DiskFull,
+    Unavailable,
+    UnfaithfulModel,
+    UnusableModel,
+)
 from backend.domain.model_card import ModelCard, check_prompt_format
 from backend.domain.prompt import render
-from trainer.export import Export, export, sha256
-from trainer.llama_gguf import permuted, rope_base, write_llama
-from trainer.parity import parity, prompts
+from trainer.converter import convert_with
+from trainer.export import Export, export
+from trainer.gguf_file import write_gguf
+from trainer.parity import Extent, opened
 from trainer.prepare import read_examples
-from trainer.quantise import quiet
+from trainer.reference import reference_logits
+from trainer.room import check_disk, check_memory
 from trainer.rows import rendered
+from trainer.steps import sha256
+
+SMALL = Extent(prompts=3, tokens=8)
 
 
-@pytest.fixture(scope="session")
-def plain(merged: Path, workshop: Path) -> Path:
-    write_llama(merged, workshop / "plain.gguf", name="plain")
-    return workshop / "plain.gguf"
-
-
-@pytest.fixture(scope="session")
-def loaded(plain: Path) -> Iterator[Any]:
-    quiet()
-    model = llama_cpp.Llama(str(plain), n_ctx=64, verbose=False)
-    yield model
-    model.close()
-
-
-def _texts(examples: Path) -> list[str]:
-    found = [text for one in read_examples(examples) for text in (one.question, one.answer)]
-    chance = random.Random(1)
-    signs = "aіїєґҐЖ щ'’\"–—…€🙂\n\t  .,!?{}<>|/0123456789ßéЇ"  # noqa: RUF001
-    found += ["".join(chance.choices(signs, k=60)) for _ in range(160)]
-    return found
-
-
-def test_llama_cpp_makes_the_same_tokens(loaded: Any, merged: Path, examples: Path) -> None:
-    tokenizer = AutoTokenizer.from_pretrained(merged)
-    texts = _texts(examples)
-
-    assert len(texts) >= 200
-    for text in texts:
-        ids = tokenizer(text, add_special_tokens=False)["input_ids"]
-        assert loaded.tokenize(text.encode(), add_bos=False, special=True) == ids
-        assert loaded.tokenize(text.encode(), add_bos=True, special=True) == ids
-
-
-def test_tokenizer_and_gguf_render_a_chat_alike(loaded: Any, merged: Path) -> None:
+def test_tokenizer_and_gguf_render_a_chat_alike(merged: Path, tmp_path: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(merged)
     messages = render("Де мій рахунок?\n\nInvoice {{ 7*7 }} please", budget=300).messages
+    write_gguf(merged, tmp_path / "plain.gguf", name="plain")
 
-    formatter: Any = Jinja2ChatFormatter(
-        template=loaded.metadata["tokenizer.chat_template"],
-        eos_token="<|im_end|>",
-        bos_token="",
-    )
-
-    assert formatter(messages=messages).prompt == rendered(messages, tokenizer)
-    assert loaded.token_eos() == tokenizer.eos_token_id
-
-
-def test_llama_cpp_computes_the_same(merged: Path, plain: Path) -> None:
-    found = parity(merged, plain, prompts(merged, budget=300))
-
-    assert found.kl < 1e-5
-    assert found.same_top > 0.99
-    assert found.same_greedy == 1.0
-
-
-def test_without_the_permutation_parity_fails(merged: Path, tmp_path: Path, workshop: Path) -> None:
-    """The check would be worth nothing if it passed here."""
-    spoilt = tmp_path / "spoilt.gguf"
-    shutil.copyfile(workshop / "plain.gguf", spoilt)
-    for tensor in GGUFReader(spoilt, "r+").tensors:
-        if tensor.name.endswith("attn_q.weight"):
-            tensor.data[:] = tensor.data[::-1]
-
-    assert parity(merged, spoilt, prompts(merged, budget=300)).kl > 1e-4
+    with opened(tmp_path / "plain.gguf", context=64) as loaded:
+        formatter: Any = Jinja2ChatFormatter(
+            template=loaded.metadata["tokenizer.chat_template"],
+            eos_token="<|im_end|>",
+            bos_token="",
+        )
+        assert formatter(messages=messages).prompt == rendered(messages, tokenizer)
+        assert loaded.token_eos() == tokenizer.eos_token_id
 
 
 def test_an_export_brings_its_card(merged: Path, examples: Path, tmp_path: Path) -> None:
     out = tmp_path / "tuned.gguf"
     rows = tuple(read_examples(examples)[:2])
 
-    card = export(Export(merged, out, "Q8_0", licence="MIT", examples=rows))
+    card = export(Export(merged, out, "Q8_0", licence="MIT", examples=rows, extent=SMALL))
 
     assert ModelCard.from_json((tmp_path / "tuned.model_card.json").read_text()) == card
     check_prompt_format(card)
     assert (card.name, card.base, card.quantisation) == ("tuned", "base", "Q8_0")
     assert (card.prompt_format, card.prompt_tokens) == ("suggest-answer/1", 300)
     assert (card.sha256, card.context_tokens) == (sha256(out), 512)
-    assert card.metrics["parity_f16"]["kl"] < 1e-5
-    assert card.metrics["parity_q8_0"]["kl"] < 1e-2
+    exact, quantised = card.metrics["parity_f16"], card.metrics["parity_q8_0"]
+    assert exact["kl"] < 1e-5
+    assert exact["kl"] < quantised["kl"] < 1e-2
+    assert (exact["same_greedy"], exact["prompts"]) == (1.0, 3)
+    assert abs(exact["perplexity_change"]) < abs(quantised["perplexity_change"]) < 0.05
     assert card.metrics["validation_loss"] < card.metrics["validation_loss_before"]
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "tuned.gguf",
@@ -114,30 +74,139 @@ def test_an_export_brings_its_card(merged: Path, examples: Path, tmp_path: Path)
     ]
 
 
+def test_a_trained_model_writes_the_same_fifty_tokens_after_twenty_prompts(
+    merged: Path, tmp_path: Path
+) -> None:
+    card = export(Export(merged, tmp_path / "tuned.gguf", "F16"))
+
+    found = card.metrics["parity_f16"]
+    assert (found["prompts"], found["same_greedy"]) == (20, 1.0)
+    assert found["kl"] <= 1e-4
+
+
 def test_a_base_is_bound_to_no_prompt_format(base: Path, tmp_path: Path) -> None:
-    card = export(Export(base, tmp_path / "base.gguf", "F16"))
+    card = export(Export(base, tmp_path / "base.gguf", "F16", extent=SMALL))
 
     assert card.prompt_format == ""
     assert card.base == ""
 
 
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        ({"architectures": ["GPTJForCausalLM"]}, "GPTJForCausalLM cannot be written"),
-        ({"attention_bias": True}, "with biases"),
-        ({"rope_parameters": {"rope_type": "llama3", "rope_theta": 5e5}}, "'llama3'"),
-    ],
-)
-def test_what_cannot_be_written_is_refused(
-    merged: Path, tmp_path: Path, change: dict[str, Any], says: str
-) -> None:
-    model = shutil.copytree(merged, tmp_path / "model")
-    config = json.loads((model / "config.json").read_text())
-    (model / "config.json").write_text(json.dumps(config | change))
+def test_finished_steps_are_not_done_again(merged: Path, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    wanted = Export(merged, tmp_path / "a.gguf", "Q8_0", name="a", work=work, extent=SMALL)
+    export(wanted)
+    before = {path.name: path.stat().st_mtime_ns for path in work.iterdir()}
 
-    with pytest.raises(UnusableModel, match=says):
-        write_llama(model, tmp_path / "out.gguf", name="out")
+    export(replace(wanted, kind="Q4_K_M", out=tmp_path / "b.gguf"))
+
+    after = {path.name: path.stat().st_mtime_ns for path in work.iterdir()}
+    again = {name for name in before if before[name] != after[name]}
+    assert again == {"steps.json"}
+    assert set(after) - set(before) == {"Q4_K_M.gguf", "parity_Q4_K_M.json"}
+
+
+def test_a_damaged_step_is_done_again(merged: Path, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    wanted = Export(merged, tmp_path / "a.gguf", "Q8_0", name="a", work=work, extent=SMALL)
+    first = export(wanted)
+    whole = (work / "Q8_0.gguf").read_bytes()
+    (work / "Q8_0.gguf").write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+
+    again = export(wanted)
+
+    assert again.sha256 == first.sha256 == sha256(tmp_path / "a.gguf")
+
+
+def test_steps_of_another_model_are_not_taken(merged: Path, base: Path, tmp_path: Path) -> None:
+    wanted = Export(merged, tmp_path / "a.gguf", "F16", work=tmp_path / "work", extent=SMALL)
+    first = export(wanted)
+
+    other = export(replace(wanted, model=base))
+
+    assert other.sha256 != first.sha256
+
+
+def converter(folder: Path, made: Path) -> Path:
+    """A program that takes the arguments of llama.cpp's converter, and writes a GGUF made before.
+
+    Theirs comes with its sources only and cannot be had everywhere.
+    """
+    script = folder / "convert_hf_to_gguf.py"
+    script.write_text(
+        "import shutil, sys\n"
+        "model, flag, out, kind, f16 = sys.argv[1:]\n"
+        "assert (flag, kind, f16) == ('--outfile', '--outtype', 'f16')\n"
+        f"shutil.copyfile({str(made)!r}, out)\n",
+        encoding="utf-8",
+    )
+    return script
+
+
+def test_the_own_converter_of_llama_cpp_can_do_the_first_step(merged: Path, tmp_path: Path) -> None:
+    write_gguf(merged, tmp_path / "made.gguf", name="theirs")
+    script = converter(tmp_path, tmp_path / "made.gguf")
+
+    wanted = Export(merged, tmp_path / "a.gguf", "F16", converter=script, extent=SMALL)
+    card = export(wanted)
+
+    assert card.metrics["parity_f16"]["kl"] < 1e-5
+    name = GGUFReader(tmp_path / "a.gguf").fields["general.name"].contents()
+    assert name == "theirs"
+
+
+def test_a_converter_that_fails_is_quoted(merged: Path, tmp_path: Path) -> None:
+    script = tmp_path / "convert.py"
+    script.write_text("raise SystemExit('Model MambaForCausalLM is not supported')")
+
+    with pytest.raises(UnusableModel, match="MambaForCausalLM is not supported"):
+        convert_with(script, merged, tmp_path / "out.gguf")
+    with pytest.raises(BadInput, match="is no file"):
+        convert_with(tmp_path / "none.py", merged, tmp_path / "out.gguf")
+
+
+def test_a_conversion_that_lost_something_is_refused_by_its_step(
+    merged: Path, base: Path, tmp_path: Path
+) -> None:
+    """Here the converter writes the base instead: fluent text, but not this model's."""
+    write_gguf(base, tmp_path / "made.gguf", name="wrong")
+    script = converter(tmp_path, tmp_path / "made.gguf")
+
+    with pytest.raises(UnfaithfulModel, match="The step 'convert' changed"):
+        export(Export(merged, tmp_path / "a.gguf", converter=script, extent=SMALL))
+
+    assert not (tmp_path / "a.gguf").exists()
+
+
+def test_a_tokenizer_that_does_not_fit_is_refused_by_its_step(merged: Path, tmp_path: Path) -> None:
+    write_gguf(merged, tmp_path / "made.gguf", name="wrong")
+    script = converter(tmp_path, tmp_path / "made.gguf")
+    model = shutil.copytree(merged, tmp_path / "model")
+    tokenizer = json.loads((model / "tokenizer.json").read_text())
+    tokenizer["model"]["merges"] = tokenizer["model"]["merges"][:20]
+    (model / "tokenizer.json").write_text(json.dumps(tokenizer))
+
+    with pytest.raises(UnfaithfulModel, match="The step 'vocabulary' changed"):
+        export(Export(model, tmp_path / "a.gguf", converter=script, extent=SMALL))
+
+
+def test_a_model_too_large_for_the_memory_is_read_from_the_disk(merged: Path) -> None:
+    texts = [[5, 80, 200, 301], [42, 17]]
+
+    in_memory = reference_logits(merged, texts)
+    from_disk = reference_logits(merged, texts, room=0)
+
+    for one, other in zip(in_memory, from_disk, strict=True):
+        assert one.shape == other.shape
+        assert one == pytest.approx(other, abs=1e-5)
+
+
+def test_without_room_nothing_begins(tmp_path: Path) -> None:
+    with pytest.raises(DiskFull, match=r"The step 'export' writes 1000000\.00 GB"):
+        check_disk(tmp_path, 10**15, step="export")
+    with pytest.raises(Unavailable, match=r"needs 1000000\.00 GB of memory"):
+        check_memory(10**15, step="export")
+    check_disk(tmp_path, 0, step="export")
+    check_memory(0, step="export")
 
 
 def test_wrong_wishes_are_refused(merged: Path, tmp_path: Path) -> None:
@@ -147,15 +216,3 @@ def test_wrong_wishes_are_refused(merged: Path, tmp_path: Path) -> None:
         replace(wish, kind="Q9")
     with pytest.raises(BadInput, match=r"must end in \.gguf"):
         replace(wish, out=tmp_path / "out.bin")
-
-
-def test_both_spellings_of_the_rotary_base_are_read() -> None:
-    assert rope_base({"rope_theta": 5e5}) == 5e5
-    assert rope_base({"rope_parameters": {"rope_type": "default", "rope_theta": 1e6}}) == 1e6
-    assert rope_base({}) == 10_000.0
-
-
-def test_permuted_rows_alternate_between_the_halves_of_a_head() -> None:
-    rows = np.arange(8).reshape(8, 1)
-
-    assert permuted(rows, heads=2).ravel().tolist() == [0, 2, 1, 3, 4, 6, 5, 7]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from backend.domain.errors import BadInput, BadSettings
+from backend.domain.example import Example
 from tests.trainer.tiny import write_corpus
 from trainer.prepare import Choices, prepare, read_examples
 
@@ -117,3 +118,10 @@ def test_an_id_for_two_tickets_is_refused(tmp_path: Path) -> None:
 def test_a_share_above_one_is_refused() -> None:
     with pytest.raises(BadSettings, match="validation_share"):
         Choices(validation_share=1.5)
+
+
+def test_a_line_separator_inside_a_text_ends_no_example(tmp_path: Path) -> None:
+    one = Example(question="a\u2028b\x85c", answer="d\u2029e", source="ticket:1")
+    (tmp_path / "examples.jsonl").write_text(one.to_json() + "\n", encoding="utf-8")
+
+    assert read_examples(tmp_path / "examples.jsonl") == [one]

@@ -43,3 +43,22 @@ def test_a_mistake_ends_with_a_sentence(tmp_path: Path, capsys: pytest.CaptureFi
 
     assert code == 1
     assert capsys.readouterr().err == "none.jsonl cannot be read: No such file or directory.\n"
+
+
+def test_an_adapter_is_exported_alone_only_onto_a_base(
+    base: Path, adapter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "a.gguf"
+
+    code = main(f"export --model {base} --adapter {adapter} --out {out}".split())
+
+    assert code == 1
+    assert "--adapter and --onto belong together" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_subject_needs_a_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(f"evaluate --examples e.jsonl --out {tmp_path} --gguf a.gguf".split())
+
+    assert "--gguf takes NAME=…, not 'a.gguf'." in capsys.readouterr().err

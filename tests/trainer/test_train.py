@@ -14,12 +14,14 @@ from transformers import AutoTokenizer
 from backend.domain.errors import BadSettings, UnusableModel
 from backend.domain.example import Example
 from tests.trainer.tiny import LOOP, SETTINGS
-from trainer.loop import History, Task, answer_loss, mean_loss, optimise
+from trainer.loop import History, Task, optimise
+from trainer.losses import answer_loss, mean_loss
 from trainer.prepare import read_examples
+from trainer.presets import preset_named
 from trainer.quantised import load_in_four_bits, packed_layers, with_adapter
 from trainer.record import read_record
 from trainer.rows import IGNORED, Row, batch, batches, opening, row
-from trainer.settings import TrainingSettings, preset_named
+from trainer.settings import TrainingSettings
 from trainer.train import train
 
 
@@ -108,7 +110,7 @@ def test_measuring_first_does_not_change_the_gradients(base: Path, rows: list[Ro
             for weight in trainable:
                 weight.fill_(0.01)
         if measure_first:
-            mean_loss(model, rows, LOOP)
+            mean_loss(model, rows, LOOP, at_once=4)
         model.train()
         answer_loss(model, batch(rows)).backward()  # type: ignore[no-untyped-call,unused-ignore]
         gradients.append(torch.cat([one.grad.flatten() for one in trainable]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backend.privacy import Known, Label, find
+from backend.privacy import Known, Label, Placeholders, find
 
 FOUND: list[tuple[str, Label, str]] = [
     # what a form or a check digit gives away
@@ -173,3 +173,16 @@ def test_no_text_takes_long(repeated: str) -> None:
     find(repeated * (64_000 // len(repeated)))
 
     assert time.perf_counter() - begun < 10
+
+
+@pytest.mark.parametrize(
+    ("contact", "text", "left"),
+    [
+        ("Ana Diaz", "Any help would be appreciated.", "Any help would be appreciated."),
+        ("Ana Diaz", "Any idea? Thanks, Ana", "Any idea? Thanks, [NAME_1]"),
+        ("Will Young", "Will it work? Thanks, Will", "Will it work? Thanks, [NAME_1]"),
+        ("", "Move the message to: Spam - Filters.", "Move the message to: Spam - Filters."),
+    ],
+)
+def test_ordinary_words_stay_though_a_name_sounds_alike(contact: str, text: str, left: str) -> None:
+    assert Placeholders(Known(names=(contact,) if contact else ())).redact(text) == left

@@ -48,6 +48,19 @@ export class Backend {
     await this.start()
   }
 
+  /**
+   * Chat endpoints under these names, and answers that are stored.
+   *
+   * @param {string[]} names
+   * @param {string} baseUrl
+   */
+  async startMixed(names, baseUrl) {
+    await this.#prepare()
+    execFileSync(PYTHON, ['-m', 'tests.end_to_end.host.stored_answers', this.state], { cwd: ROOT })
+    for (const name of names) this.command('models', 'add-chat', name, baseUrl, '--active')
+    await this.start()
+  }
+
   /** Run a command of the product's on this state. */
   command(/** @type {string[]} */ ...words) {
     const all = ['-m', 'backend', '--state-dir', this.state, ...words]

@@ -33,7 +33,7 @@ export class Zoho {
   secret = ''
   /** @type {string[]} Addresses of hosts that no widget has any business with. */
   strays = []
-  /** @type {{url: string, method: string, connection: string | undefined}[]} */
+  /** @type {{url: string, method: string, connection: string | undefined, body: string}[]} */
   proxied = []
   /** @type {Record<Product, Record<string, unknown>>} What the pages are told. */
   settings = { desk: {}, crm: {} }
@@ -95,7 +95,7 @@ export class Zoho {
    * @param {{url: string, method: string, headers: Record<string, string>, body?: string, connection?: string}} wish
    */
   async #call({ url, method, headers, body, connection }) {
-    this.proxied.push({ url, method, connection })
+    this.proxied.push({ url, method, connection, body: body ?? '' })
     const { origin, pathname, search } = new URL(url)
     if (!this.#allowed.includes(origin) || origin !== BACKEND) return { status: 0, body: '' }
     const all = { ...headers, ...(connection && { Authorization: `Bearer ${this.secret}` }) }

@@ -1,5 +1,6 @@
 /** A page that plays Zoho Desk: tickets, a reply editor that takes raw HTML, and the right panel. */
 
+import { rest, thread } from './conversation.mjs'
 import { Frame, part, proxy, toast } from './frame.mjs'
 
 /** @typedef {{id: string, number: string, subject: string, description: string, email: string, from: string}} Ticket */
@@ -7,7 +8,9 @@ import { Frame, part, proxy, toast } from './frame.mjs'
 const settings = await (await fetch('/settings.json')).json()
 
 /** What a test may turn: how Zoho answers where nobody knows for sure. */
-export const odd = { shape: 'connection', noEditor: 'rejects', shift: true, signedOut: false }
+export const odd = { shape: 'connection', noEditor: 'rejects', shift: true, signedOut: false, slowInsert: 0 }
+/** @type {import('./conversation.mjs').Thread[]} What was written since the page was loaded. */
+const threads = []
 
 const frame = new Frame(part('widget', HTMLIFrameElement), {
   hello: () => ({ extensionID: 'ext-1', locale: settings.locale, location: 'desk.ticket.detail.rightpanel', meta: { dcType: 'EU' } }),
@@ -34,7 +37,7 @@ function got(keys) {
 /** @param {string} key */
 function valueOf(key) {
   const [thing, name] = key.split('.')
-  const { from, ...ticket } = { ...current, status: 'Open', departmentId: '701', contactId: `c-${current.id}`, threadCount: 1 }
+  const { from, ...ticket } = { ...current, status: 'Open', departmentId: '701', contactId: `c-${current.id}`, threadCount: String(1 + threads.filter(({ ticketId }) => ticketId === current.id).length) }
   if (key === 'user') return settings.user
   if (key === 'portal.id') return '2002'
   if (key === 'extension.config') return settings.config
@@ -48,7 +51,7 @@ function valueOf(key) {
  * @param {string} target
  * @param {{value?: string, type?: string}} wish
  */
-function invoke(action, target, { value = '', type }) {
+async function invoke(action, target, { value = '', type }) {
   if (action !== 'INSERT' || target !== 'ticket.replyEditor') throw { errMsg: 'No such action' }
   const editor = document.getElementById('editor')
   if (!editor) {
@@ -57,6 +60,7 @@ function invoke(action, target, { value = '', type }) {
   }
   if (type === 'replace') editor.innerHTML = value
   else editor.insertAdjacentHTML('beforeend', value)
+  if (odd.slowInsert) await new Promise((done) => setTimeout(done, odd.slowInsert))
   return { status: 'success' }
 }
 
@@ -64,6 +68,7 @@ function invoke(action, target, { value = '', type }) {
 async function request({ url, type, headers = {}, data = {}, postBody, connectionLinkName, responseType }) {
   const address = new URL(url)
   for (const [name, value] of Object.entries(data)) address.searchParams.set(name, value)
+  if (address.host === 'desk.zoho.eu') return rest(address, { connectionLinkName, headers }, threads)
   const body = typeof postBody === 'string' ? postBody : JSON.stringify(postBody ?? {})
   const wish = { url: address.href, method: type, headers, ...(type !== 'GET' && { body }), ...(connectionLinkName && { connection: connectionLinkName }) }
   const { status, body: text } = await proxy(wish)
@@ -89,6 +94,18 @@ export function openTicket(id) {
   if (odd.shift) frame.tell('ticket_Shift', { ticketId: current.id })
 }
 
+/** The agent sends what is in the editor. */
+export function sendReply() {
+  const editor = part('editor', HTMLElement)
+  threads.unshift(thread(current.id, 'out', editor.innerText))
+  draw()
+}
+
+/** The customer writes again. */
+export function customerWrites(/** @type {string} */ text) {
+  threads.unshift(thread(current.id, 'in', text))
+}
+
 export function openEditor() {
   const editor = document.createElement('div')
   editor.id = 'editor'
@@ -96,7 +113,10 @@ export function openEditor() {
   editor.setAttribute('role', 'textbox')
   editor.setAttribute('aria-label', 'Reply')
   editor.setAttribute('aria-multiline', 'true')
-  part('reply', HTMLElement).replaceChildren(editor)
+  const send = document.createElement('button')
+  send.textContent = 'Send'
+  send.addEventListener('click', sendReply)
+  part('reply', HTMLElement).replaceChildren(editor, send)
   frame.tell('ticket_replyEditor.opened', { mode: 'reply', threadId: 't-1', ticketId: current.id })
 }
 
@@ -123,4 +143,4 @@ function draw() {
 
 draw()
 part('widget', HTMLIFrameElement).src = settings.widget
-Object.assign(globalThis, { zoho: { odd, frame, openTicket, openEditor } })
+Object.assign(globalThis, { zoho: { odd, frame, openTicket, openEditor, sendReply, customerWrites } })

@@ -1,0 +1,37 @@
+"""A state with a stored answer: `python -m tests.end_to_end.host.stored_answers DIR`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from backend.domain.article import Article, SolvedTicket
+from backend.services.deploying import add_nearest
+from backend.store.database import open_database
+from backend.store.knowledge import put_articles, put_solved_tickets
+
+QUESTION = "I forgot my password and cannot log in any more."
+ANSWER = (
+    "Click Forgot password below the form where you sign in; then look into your inbox for a link. "
+) * 5
+
+if __name__ == "__main__":
+    db = open_database(Path(sys.argv[1]) / "suggest-answer.db")
+    add_nearest(db=db)
+    article = Article(
+        id="reset",
+        title="Reset your password",
+        body="Open Settings, choose Security, and click Reset password.",
+        url="https://help.example/reset",
+        language="en",
+    )
+    solved = SolvedTicket(
+        id="t-1",
+        subject="Cannot log in",
+        question=QUESTION,
+        answer=ANSWER,
+        language="en",
+    )
+    put_articles([article], db=db)
+    put_solved_tickets([solved], db=db)
+    db.conn.close()

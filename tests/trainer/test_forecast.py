@@ -1,0 +1,72 @@
+"""What is said about memory before a training begins, for the shapes of the study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from transformers import GPTJConfig, LlamaConfig
+
+from backend.domain.errors import TooLittleMemory
+from trainer.forecast import Forecast, forecast
+from trainer.presets import PRESETS
+from trainer.rows import Row
+
+T4 = (14.6e9, "a T4")
+
+
+def _shape(folder: Path, kind: str) -> Path:
+    """A folder with the configuration of a 7B Llama 2 or of GPT-J-6B, and no weights."""
+    sizes: dict[str, Any] = {"architectures": ["LlamaForCausalLM"]}
+    config: Any = LlamaConfig(**sizes)
+    if kind == "gptj":
+        config = GPTJConfig(architectures=["GPTJForCausalLM"])
+    config.save_pretrained(folder)
+    return folder
+
+
+def _told(folder: Path, preset: str, tokens: int, available: tuple[float, str] = T4) -> Forecast:
+    row = Row(tuple(range(tokens)), tokens - 250)
+    return forecast(folder, [row], PRESETS[preset], available=available)
+
+
+@pytest.mark.parametrize(
+    ("kind", "preset", "packed"),
+    [("llama", "t4-llama2-7b", 6_476_005_376), ("gptj", "t4-gptj-6b", 5_637_144_576)],
+)
+def test_both_models_of_the_study_fit_a_t4(
+    tmp_path: Path, kind: str, preset: str, packed: int
+) -> None:
+    """Packed are 32 x (4 x 4096² + 3 x 4096 x 11008), and 28 x (4 x 4096² + 2 x 4096 x 16384)."""
+    told = _told(_shape(tmp_path, kind), preset, 1024)
+
+    assert told.rows_at_once == PRESETS[preset].loop.rows_at_once == 2
+    assert told.bytes < 9e9
+    assert told.weight_bytes > 0.516 * packed
+    assert told.weight_bytes < 0.516 * packed + 2.7e9
+
+
+def test_longer_rows_take_more_than_their_share(tmp_path: Path) -> None:
+    folder = _shape(tmp_path, "gptj")
+
+    short, long = (_told(folder, "t4-gptj-6b", tokens) for tokens in (512, 1024))
+
+    assert long.row_bytes > 2 * short.row_bytes - 250 * 50400 * 10 * 1.1
+
+
+def test_fewer_rows_where_fewer_fit(tmp_path: Path) -> None:
+    folder = _shape(tmp_path, "llama")
+
+    assert _told(folder, "t4-llama2-7b", 1024, (7.5e9, "a small GPU")).rows_at_once == 1
+
+
+def test_what_cannot_fit_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    folder = _shape(tmp_path, "llama")
+
+    with pytest.raises(TooLittleMemory) as refused:
+        _told(folder, "t4-llama2-7b", 1024, (6e9, "a GPU of 6 GB"))
+
+    assert "does not fit" in str(refused.value)
+    assert "6.0 GB on a GPU of 6 GB" in str(refused.value)
+    assert "row_tokens is 1024" in str(refused.value)

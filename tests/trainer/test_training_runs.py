@@ -1,0 +1,182 @@
+"""How a run is watched, ended early, taken up again and fitted into memory."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoTokenizer
+
+from backend.domain.errors import BadSettings
+from tests.trainer.tiny import LOOP, SETTINGS
+from trainer.checkpoints import BEST, CHECKPOINT
+from trainer.loop import History, Task, optimise
+from trainer.losses import mean_loss
+from trainer.prepare import read_examples
+from trainer.probe import probe
+from trainer.quantised import load_in_four_bits, with_adapter
+from trainer.rows import Row, row
+from trainer.settings import LoopSettings, TrainingSettings
+from trainer.train import train
+
+
+@pytest.fixture
+def rows(examples: Path, base: Path) -> list[Row]:
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    return [row(one, tokenizer, budget=300) for one in read_examples(examples)[:12]]
+
+
+def _run(
+    base: Path, rows: list[Row], folder: Path, loop: LoopSettings, **changes: Any
+) -> tuple[History, Any]:
+    model = with_adapter(load_in_four_bits(base, SETTINGS), SETTINGS).get_base_model()
+    task = Task(model, lambda _: rows, rows[:3], fingerprint="one")
+    return optimise(replace(task, **changes), loop, folder=folder), model
+
+
+def _losses(history: History) -> list[float]:
+    return [step["loss"] for step in history.steps]
+
+
+def test_rows_at_once_change_memory_and_nothing_else(
+    base: Path, rows: list[Row], tmp_path: Path
+) -> None:
+    together, _ = _run(base, rows, tmp_path / "all", LOOP)
+    single, _ = _run(base, rows, tmp_path / "one", LOOP, rows_at_once=1)
+
+    assert _losses(single) == pytest.approx(_losses(together), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("compute", "optimiser"),
+    [("float16", "adamw"), ("bfloat16", "paged_adamw_8bit"), ("float32", "paged_adamw_8bit")],
+)
+def test_every_precision_and_optimiser_learns_the_same(
+    base: Path, rows: list[Row], tmp_path: Path, compute: Any, optimiser: Any
+) -> None:
+    plain, _ = _run(base, rows, tmp_path / "plain", LOOP)
+    other, _ = _run(
+        base, rows, tmp_path / "other", replace(LOOP, compute=compute, optimiser=optimiser)
+    )
+
+    assert _losses(other)[0] == pytest.approx(_losses(plain)[0], rel=0.02)
+    assert _losses(other)[-1] == pytest.approx(_losses(plain)[-1], rel=0.05)
+
+
+def test_a_run_that_gets_no_better_ends_and_its_best_weights_win(
+    base: Path, rows: list[Row], tmp_path: Path
+) -> None:
+    """A rate that is far too high gets worse soon."""
+    wild = replace(LOOP, epochs=30, learning_rate=0.3, warmup_share=0.5, measurements=2, patience=4)
+
+    history, model = _run(base, rows, tmp_path, wild)
+
+    measured = [one["loss"] for one in history.validation]
+    assert len(history.steps) < 90
+    assert measured[-1] > min(measured) < measured[0]
+    assert len(measured) - 1 - measured.index(min(measured)) == 4
+    assert mean_loss(model, rows[:3], wild, at_once=3) == pytest.approx(min(measured), abs=1e-4)
+
+
+class Killed(BaseException):
+    pass
+
+
+def test_early_stopping_survives_kills(base: Path, rows: list[Row], tmp_path: Path) -> None:
+    loop = replace(LOOP, epochs=6, patience=2, learning_rate=0.1, checkpoint_minutes=0.0)
+    whole, _ = _run(base, rows, tmp_path / "whole", loop)
+    kills = 0
+    for limit in (1, 2, 3, 4):
+
+        def watch(history: History, limit: int = limit) -> None:
+            if len(history.validation) > limit:
+                raise Killed
+
+        try:
+            _run(base, rows, tmp_path / "killed", loop, watch=watch)
+        except Killed:
+            kills += 1
+    resumed, _ = _run(base, rows, tmp_path / "killed", loop)
+
+    assert kills >= 2
+    assert _losses(resumed) == pytest.approx(_losses(whole), abs=1e-5)
+    assert resumed.best == pytest.approx(whole.best)
+
+
+def test_measurements_cut_an_epoch_into_equal_parts(
+    base: Path, rows: list[Row], tmp_path: Path
+) -> None:
+    history, _ = _run(base, rows, tmp_path, replace(LOOP, batch_rows=1, measurements=3))
+
+    assert [one["step"] for one in history.validation] == [0, 4, 8, 12, 16, 20, 24]
+
+
+def test_the_probe_leaves_no_trace(base: Path, rows: list[Row]) -> None:
+    model = with_adapter(load_in_four_bits(base, SETTINGS), SETTINGS).get_base_model()
+    before = {name: one.clone() for name, one in model.named_parameters() if one.requires_grad}
+    chance = torch.get_rng_state()
+
+    seen = probe(model, rows, LOOP, at_once=4)
+
+    assert seen.rows_at_once == 4
+    assert seen.hours(rows, 3) > 0
+    assert torch.equal(torch.get_rng_state(), chance)
+    for name, one in model.named_parameters():
+        if one.requires_grad:
+            assert one.grad is None
+            assert torch.equal(one, before[name])
+
+
+def test_curves_samples_and_forecast_are_there_for_people(
+    base: Path, examples: Path, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    settings = replace(SETTINGS, samples=1, sample_tokens=8, loop=replace(LOOP, measurements=2))
+
+    record = train(base=base, examples=examples, out=tmp_path, settings=settings, say=said.append)
+
+    assert said[0].startswith("Memory: ")
+    assert said[1].startswith("Time: about ")
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    samples = json.loads((tmp_path / "samples.json").read_text("utf-8"))
+    assert list(samples) == [str(int(one["step"])) for one in record.history["validation"]]
+    assert all(len(replies) == 1 for replies in samples.values())
+    text = (tmp_path / "samples.md").read_text("utf-8")
+    assert text.count("**The team sent**") == 1
+    assert text.count("**Step ") == len(samples)
+    assert not (tmp_path / CHECKPOINT).exists()
+    assert not (tmp_path / BEST).exists()
+    assert record.history["best"] == min(record.history["validation"], key=lambda one: one["loss"])
+
+
+def test_a_training_goes_on_with_other_rows_at_once_but_not_with_another_rate(
+    base: Path, examples: Path, tmp_path: Path
+) -> None:
+    def training(settings: TrainingSettings, watch_ends: bool = False) -> None:
+        def say(sentence: str) -> None:
+            if watch_ends:
+                raise Killed
+
+        train(base=base, examples=examples, out=tmp_path, settings=settings, say=say)
+
+    training(SETTINGS)
+    finished = (tmp_path / "adapter_model.safetensors").stat().st_mtime_ns
+    at_once = replace(SETTINGS, loop=replace(LOOP, rows_at_once=1, checkpoint_minutes=1.0))
+    training(at_once, watch_ends=True)
+
+    assert (tmp_path / "adapter_model.safetensors").stat().st_mtime_ns == finished
+    with pytest.raises(Killed):
+        training(replace(SETTINGS, loop=replace(LOOP, learning_rate=1e-5)), watch_ends=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [("compute", "int8"), ("optimiser", "sgd"), ("rows_at_once", -1), ("measurements", 0)],
+)
+def test_settings_that_cannot_be_are_refused(name: str, wrong: Any) -> None:
+    with pytest.raises(BadSettings, match=name):
+        LoopSettings(**{name: wrong})

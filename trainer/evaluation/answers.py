@@ -1,0 +1,101 @@
+"""Lets each subject answer each ticket, and saves every answer as it comes.
+
+An evaluation that was broken off goes on with the first answer that is missing. Answers of a
+subject that has changed since, or to another prompt, are asked for anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tqdm import tqdm  # type: ignore[import-untyped,unused-ignore]
+
+from backend.domain.example import Example
+from backend.domain.prompt import FORMAT, render
+from trainer.evaluation.subjects import Reply, Subject, resident
+from trainer.record import fingerprint
+
+ANSWERS = "answers.jsonl"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A subject's reply to a ticket; `memory` is what loading the subject added, in bytes."""
+
+    subject: str
+    source: str
+    mark: str
+    reply: Reply
+    memory: int
+
+    def to_json(self) -> str:
+        """One line of the file."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    @staticmethod
+    def from_json(line: str) -> Answer:
+        """The answer in a line."""
+        row = json.loads(line)
+        return Answer(**{**row, "reply": Reply(**row["reply"])})
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How the subjects are asked: all in the same way."""
+
+    prompt_tokens: int = 700
+    answer_tokens: int = 320
+
+
+def answers(
+    subjects: Sequence[Subject], examples: Sequence[Example], *, out: Path, asking: Asking
+) -> list[Answer]:
+    """All answers, in the order of subjects and examples; those in `out` are not asked again."""
+    path = out / ANSWERS
+    known = {(one.subject, one.source, one.mark): one for one in _saved(path)}
+    found: list[Answer] = []
+    for subject in subjects:
+        mark = fingerprint(subject.mark(), FORMAT, asdict(asking))
+        keys = [(subject.name, one.source, _mark(mark, one)) for one in examples]
+        missing = [
+            (one, key[2]) for one, key in zip(examples, keys, strict=True) if key not in known
+        ]
+        if missing:
+            for answer in _asked(subject, missing, asking):
+                known[answer.subject, answer.source, answer.mark] = answer
+                with path.open("a", encoding="utf-8") as file:
+                    file.write(answer.to_json() + "\n")
+        found += [known[key] for key in keys]
+    return found
+
+
+def _asked(
+    subject: Subject, examples: Sequence[tuple[Example, str]], asking: Asking
+) -> Iterator[Answer]:
+    before = resident()
+    with subject.engine() as engine:
+        for example, mark in tqdm(examples, desc=subject.name, unit="ticket", mininterval=2):
+            prompt = render(example.question, example.passages, budget=asking.prompt_tokens)
+            reply = engine.reply(prompt.messages, example.answer, tokens=asking.answer_tokens)
+            memory = max(resident() - before, 0)
+            yield Answer(subject.name, example.source, mark, reply, memory)
+
+
+def _mark(mark: str, example: Example) -> str:
+    return fingerprint(mark, example.to_json())
+
+
+def _saved(path: Path) -> Iterator[Answer]:
+    """The answers in the file. The last line of a killed evaluation may be cut; it is left out."""
+    if not path.is_file():
+        return
+    whole = path.read_text(encoding="utf-8")
+    if not whole.endswith("\n"):
+        whole = whole[: whole.rfind("\n") + 1]
+        path.write_text(whole, encoding="utf-8")
+    for line in whole.split("\n"):
+        if line:
+            yield Answer.from_json(line)

@@ -1,0 +1,139 @@
+"""Last step: adapter, merged GGUF and card go to a private Hugging Face repository.
+
+What is pushed was made from customers' texts, so a public repository is refused. The answer is a
+commit: a backend that fetches the model at it gets these bytes and no others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from huggingface_hub import CommitOperationAdd, HfApi, get_token
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+from backend.domain.errors import BadInput, Forbidden, HashMismatch, ProductError, Unavailable
+from backend.domain.model_card import ModelCard
+from trainer.record import RECORD
+from trainer.steps import sha256
+
+TOKEN_VARIABLE = "HF_TOKEN"  # noqa: S105 - the name of the variable
+_OF_ADAPTER = ("adapter_config.json", "adapter_model.safetensors", RECORD)
+_CARD = "{stem}.model_card.json"
+
+
+@dataclass(frozen=True)
+class Push:
+    """What goes to which repository; the adapter may stay at home."""
+
+    repository: str
+    gguf: Path
+    adapter: Path | None = None
+
+
+def push(wanted: Push, *, token: str, endpoint: str | None = None) -> str:
+    """Uploads all files in one commit; returns `hf://…@commit`, which the backend fetches.
+
+    Raises Forbidden without a token or for one that may not write, BadInput for a public
+    repository, HashMismatch if the GGUF is not the one its card names, Unavailable if the hub
+    cannot be reached.
+    """
+    if not token:
+        raise Forbidden(
+            f"There is no token. Put one that may write into {TOKEN_VARIABLE}; "
+            "https://huggingface.co/settings/tokens makes it."
+        )
+    files = _files(wanted)
+    api = HfApi(endpoint=endpoint, token=token)
+    try:
+        api.create_repo(wanted.repository, private=True, exist_ok=True)
+        if not api.model_info(wanted.repository).private:
+            raise BadInput(
+                f"{wanted.repository} is public. What is pushed was made from customers' texts: "
+                "make the repository private, or name another."
+            )
+        done = api.create_commit(
+            wanted.repository,
+            [CommitOperationAdd(name, str(path)) for name, path in files.items()]
+            + [CommitOperationAdd("README.md", _readme(wanted.gguf).encode())],
+            commit_message=f"Add {wanted.gguf.stem}",
+        )
+    except (HfHubHTTPError, HFValidationError, httpx2.TransportError) as error:
+        raise refusal(error, wanted.repository) from error
+    return f"hf://{wanted.repository}/{wanted.gguf.name}@{done.oid}"
+
+
+def token_here() -> str:
+    """The token of `HF_TOKEN`, of Colab's secrets, or of `hf auth login`; empty without one."""
+    return get_token() or ""
+
+
+def _files(wanted: Push) -> dict[str, Path]:
+    """All files by their path in the repository, the GGUF checked against its card."""
+    card = wanted.gguf.with_name(_CARD.format(stem=wanted.gguf.stem))
+    files = {wanted.gguf.name: wanted.gguf, card.name: card}
+    if wanted.adapter:
+        files |= {f"adapter/{name}": wanted.adapter / name for name in _OF_ADAPTER}
+    missing = [str(path) for path in files.values() if not path.is_file()]
+    if missing:
+        raise BadInput(f"{missing[0]} is no file. Train, merge and export come before push.")
+    expected, found = _read_card(wanted.gguf).sha256, sha256(wanted.gguf)
+    if found != expected:
+        raise HashMismatch(
+            f"{wanted.gguf} has sha256 {found}, not {expected} that its card names. "
+            "Export it again."
+        )
+    return files
+
+
+def _read_card(gguf: Path) -> ModelCard:
+    return ModelCard.from_json(gguf.with_name(_CARD.format(stem=gguf.stem)).read_bytes())
+
+
+def _readme(gguf: Path) -> str:
+    """The card as the hub shows it."""
+    card = _read_card(gguf)
+    facts = {
+        "Base": card.base,
+        "Method": card.method,
+        "Quantisation": card.quantisation,
+        "Prompt format": card.prompt_format,
+        "Context": f"{card.context_tokens} tokens",
+        "Licence": card.licence,
+        "sha256": card.sha256,
+    }
+    lines = [f"| {name} | {value} |" for name, value in facts.items() if value]
+    lines += [f"| {name} | {value} |" for name, value in _plain(card.metrics)]
+    head = f"---\nlibrary_name: gguf\n---\n\n# {card.name}\n\n"
+    return head + "| what | value |\n|---|---|\n" + "\n".join(lines) + "\n"
+
+
+def _plain(metrics: Mapping[str, Any], prefix: str = "") -> list[tuple[str, object]]:
+    """Figures in figures, with their names joined."""
+    rows: list[tuple[str, object]] = []
+    for name, value in metrics.items():
+        if isinstance(value, Mapping):
+            rows += _plain(value, f"{prefix}{name}.")
+        else:
+            rows.append((prefix + name, value))
+    return rows
+
+
+def refusal(error: Exception, repository: str) -> ProductError:
+    """What the hub's error means, without the request that caused it: that carries the token."""
+    response = getattr(error, "response", None)
+    status = response.status_code if response is not None else 0
+    if status in (401, 403):
+        return Forbidden(
+            f"The hub does not let this token write to {repository} ({status}). Give one with the "
+            f"right to write in {TOKEN_VARIABLE}."
+        )
+    if isinstance(error, HFValidationError):
+        return BadInput(f"{repository!r} is no repository. Write organisation/name.")
+    return Unavailable(
+        f"Nothing was pushed to {repository}: {type(error).__name__} {status or ''}. Run the same "
+        "command again."
+    )

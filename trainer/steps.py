@@ -1,0 +1,66 @@
+"""A row of steps, each writing one file, that goes on where it was broken off.
+
+What a step made is noted with the hash of the file and a mark of what it was made from. A step
+whose file still has this hash, made from the same, is not done again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainer.record import fingerprint
+
+_NOTES = "steps.json"
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The folder in which the files of the steps lie."""
+
+    folder: Path
+
+    def file(self, name: str, made_from: str, make: Callable[[Path], None]) -> Path:
+        """The file of a step, made now unless it was finished before."""
+        path, notes = self.folder / name, self._notes()
+        note = notes.get(name)
+        if note and note["from"] == made_from and path.is_file() and sha256(path) == note["sha256"]:
+            return path
+        unfinished = self.folder / f"unfinished-{name}"
+        make(unfinished)
+        unfinished.replace(path)
+        notes[name] = {"from": made_from, "sha256": sha256(path)}
+        whole = self.folder / f"{_NOTES}.unfinished"
+        whole.write_text(json.dumps(notes, indent=1) + "\n", encoding="utf-8")
+        whole.replace(self.folder / _NOTES)
+        return path
+
+    def made(self, name: str) -> str:
+        """The hash of a finished step's file; the next step is made from it."""
+        return self._notes()[name]["sha256"]
+
+    def _notes(self) -> dict[str, dict[str, str]]:
+        try:
+            notes: dict[str, dict[str, str]] = json.loads((self.folder / _NOTES).read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return notes
+
+
+def sha256(path: Path) -> str:
+    """The hash of a file, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def mark_of_folder(folder: Path) -> str:
+    """Changes when a file of the folder changes: by size and time, small ones by content too."""
+    parts: list[object] = []
+    for path in sorted(one for one in folder.iterdir() if one.is_file()):
+        state = path.stat()
+        small = state.st_size < 1_000_000
+        parts += [path.name, state.st_size, sha256(path) if small else state.st_mtime_ns]
+    return fingerprint(*parts)
