@@ -21,8 +21,8 @@ _CONTENT = re.compile(
     r"https?://|^\s*(?:[-*•]|\d+[.)])\s|\n\s*\n.*\n\s*\n|`|→|->| > ", re.MULTILINE
 )
 _SENTENCE = re.compile(r"[^.!?…\n]+[.!?…]*")
-_ASKS = re.compile(
-    r"\?\s*$|\b(?:please (?:send|provide|share|attach|confirm|tell|let us know|specify|clarify)"
+_REQUESTS = re.compile(
+    r"\b(?:please (?:send|provide|share|attach|confirm|tell|let us know|specify|clarify)"
     r"|could you|can you|would you|may i (?:know|ask)|what (?:version|browser|device|exactly)"
     r"|let us know (?:which|what|if|the)|bitte (?:senden|schicken|teilen|nennen|geben)"
     r"|können sie (?:uns|mir|bitte)|könnten sie|надішліть|пришліть|уточніть|вкажіть|підкажіть"
@@ -84,9 +84,11 @@ def is_question_back(text: str) -> bool:
     if len(plain) > _SHORT or _CONTENT.search(plain):
         return False
     sentences = [one.strip() for one in _SENTENCE.findall(plain) if has_words(one)]
-    telling = [one for one in sentences if _ASKS.search(one) or not _COURTESY.match(one)]
-    asking = sum(1 for one in telling if _ASKS.search(one))
-    return bool(telling) and (asking * 2 > len(telling) or bool(_WANTS.match(sentences[0])))
+    asking = [one for one in sentences if one.endswith("?") or _REQUESTS.search(one)]
+    telling = [one for one in sentences if one not in asking and not _COURTESY.match(one)]
+    if len(asking) == len(telling):
+        return any(map(_REQUESTS.search, asking))
+    return len(asking) > len(telling) or bool(_WANTS.match(sentences[0]))
 
 
 def is_greeting(text: str) -> bool:

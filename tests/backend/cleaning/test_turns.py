@@ -22,6 +22,7 @@ ANSWER = "Please open Settings, then press Reset."
         "Надішліть, будь ласка, знімок екрана.",
         "Уточните, пожалуйста, какая у вас версия?",
         "Hallo, können Sie uns bitte die Version nennen?",
+        "Could you possibly do a screenshot of what you see? I cannot duplicate that.",
         "Sorry for the trouble. Could you please send a screenshot? Thank you.",
         "Please post your Troubleshooting Information. At the top right, click the menu button, "
         "then select Help. Press Copy text to clipboard and paste the information.",
@@ -37,6 +38,7 @@ def test_questions_back(text: str) -> None:
         ANSWER,
         "Open Settings. Does that help? Then press Reset. Done.",
         "See https://help.example/reset. Did you try that?",
+        "It works here. Have you tried restarting in safe mode from the menu?",
         "Android? Settings, Applications, Thunderbird, Permissions, allow permission.",
     ],
 )
