@@ -151,7 +151,7 @@ class _Requests(BaseHTTPRequestHandler):
         if not found:
             self._send(404, {"error": "no repo"}, {"X-Error-Code": "RepoNotFound"})
             return
-        files = [{"rfilename": path} for path in found.commits[found.head]]
+        files = [{"rfilename": path} for path in found.commits.get(found.head, {})]
         about = {"id": name, "private": found.private, "sha": found.head, "siblings": files}
         self._send(200, about)
 

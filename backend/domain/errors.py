@@ -10,10 +10,8 @@ A message says what is so and what to do about it. No error here knows HTTP or t
     │   ├── PromptTooLong
     │   └── BadScore
     ├── Unknown               a name or id that does not exist
-    │   ├── UnknownSuggestion
-    │   ├── UnknownCandidate
-    │   ├── UnknownModel
-    │   └── UnknownRubric
+    │   ├── UnknownSuggestion, UnknownCandidate
+    │   └── UnknownModel, UnknownRubric
     ├── Conflict              right in itself, wrong at this moment
     │   ├── CandidateUnfinished
     │   └── NameTaken
@@ -42,9 +40,7 @@ A message says what is so and what to do about it. No error here knows HTTP or t
     │   └── ZohoThrottled         (worth another try, later)
     │       └── CreditsSpent
     └── EngineError           a model's endpoint did not write a reply
-        ├── EngineUnreachable     (worth another try)
-        ├── EngineTimeout         (worth another try)
-        ├── EngineBusy            (worth another try)
+        ├── EngineUnreachable, EngineTimeout, EngineBusy     (worth another try)
         ├── EngineRefused
         ├── EngineUnauthorized
         └── NothingFound

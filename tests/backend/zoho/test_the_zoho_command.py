@@ -198,6 +198,11 @@ def test_without_a_sign_in_it_says_how_to_get_one(state_dir: Path) -> None:
     assert done.stderr.strip() == "Zoho is not connected. Run `suggest-answer zoho connect`."
 
 
+def _heed_ctrl_c() -> None:
+    """A test run in the background of a shell ignores Ctrl-C, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_ends_it_at_once_and_loses_nothing(zoho: LocalZoho, connected: Path) -> None:
     zoho.fault("slow", "/tickets/", times=-1, seconds=0.05)
     with subprocess.Popen(
@@ -206,6 +211,7 @@ def test_ctrl_c_ends_it_at_once_and_loses_nothing(zoho: LocalZoho, connected: Pa
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_heed_ctrl_c,
     ) as process:
         assert process.stdout is not None
         next(line for line in process.stdout if line.startswith("reading desk/tickets"))
