@@ -91,7 +91,8 @@ def _spread(counts: Counter[int]) -> dict[str, int]:
 
 
 def _page(card: Mapping[str, Any]) -> Iterator[str]:
-    yield f"# Data card\n\n{card['examples']:,} examples out of {card['rows_read']:,} tickets read."
+    read = f"{card['rows_read']:,} tickets and rated replies were read"
+    yield f"# Data card\n\n{card['examples']:,} examples, sections of articles included; {read}."
     yield f"\n{card['split_rule']}\n"
     for title, name in (("Split", "splits"), ("Kind", "kinds"), ("Language", "languages")):
         yield from _table((title, "examples"), card[name].items())
@@ -101,11 +102,7 @@ def _page(card: Mapping[str, Any]) -> Iterator[str]:
         f"Near duplicates: {groups['groups']:,} groups, {groups['beyond_the_first']:,} tickets "
         "beyond the best of each.\n"
     )
-    cap = card["rows_of_one_customer_at_most"]
-    yield (
-        f"Customers known: {card['customers_known']:,}. Rows of one in training: at most "
-        f"{cap if cap is not None else 'no limit could hold'}.\n"
-    )
+    yield f"{_customers(card)}\n"
     tokens = dict(card["tokens"])
     yield f"## Lengths in tokens\n\nCounted by {tokens.pop('counted_by')}.\n"
     columns = ("median", "p95", "longest")
@@ -128,6 +125,14 @@ def _page(card: Mapping[str, Any]) -> Iterator[str]:
     yield from _table(("File", "SHA-256"), card["sources"].items())
     yield f"Result: `{card['sha256']}`, prompt format {card['prompt_format']}.\n"
     yield from _table(("Choice", "value"), card["choices"].items())
+
+
+def _customers(card: Mapping[str, Any]) -> str:
+    if not card["customers_known"]:
+        return "No row tells its customer, so each counts as a customer of its own."
+    cap = card["rows_of_one_customer_at_most"]
+    most = "without a limit: there are too few of them" if cap is None else f"at most {cap}"
+    return f"Customers known: {card['customers_known']:,}. Rows of one in training: {most}."
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
