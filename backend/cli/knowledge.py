@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from backend.cleaning.refining import redacted
 from backend.cli.shared import Start, opened
 from backend.domain.errors import BadInput
+from backend.privacy import recogniser_named
 from backend.services.exporting import export_examples, export_ratings
 from backend.services.importing import as_it_is, import_files
 from backend.services.importing_exports import import_export
@@ -75,7 +76,9 @@ def export(start: Start, folder: Path) -> None:
         raise BadInput(
             f"{folder} cannot be made: {error.strerror}. Name another folder."
         ) from error
-    with opened(start.settings()) as db:
-        ratings = export_ratings(folder / "ratings.jsonl", db=db)
-        examples = export_examples(folder / "examples.jsonl", db=db)
+    settings = start.settings()
+    recogniser = recogniser_named(settings.privacy.recogniser)
+    with opened(settings) as db:
+        ratings = export_ratings(folder / "ratings.jsonl", db=db, recogniser=recogniser)
+        examples = export_examples(folder / "examples.jsonl", db=db, recogniser=recogniser)
     click.echo(f"{ratings} ratings and {examples} examples in {folder}.")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from backend.privacy.labels import Span
 
-_CAP = r"[^\W\d_a-zа-яіїєґёäöüß][\w'’.-]*"
+_CAP = r"[^\W\d_a-zа-яіїєґёäöüß][\w'’.-]{0,60}"
 _STATE = r"[A-Z]{2}\b"
 _NAME_EN = r"[A-ZÀ-Þ][^\W\d_]+(?:['’-][^\W\d_]+)?"
 _TOWN_EN = rf"(?:,?[ \n]{{1,2}}(?!{_STATE}){_NAME_EN}(?:[ -](?!{_STATE}){_NAME_EN}){{0,2}})"
@@ -40,15 +40,15 @@ _NUMBERED_UNIT = re.compile(
     rf"(?:[ ,\n]{{1,3}}(?:{_CAP}|\d{{4,6}}(?!\d))){{0,6}}"
 )
 _GERMAN = re.compile(
-    r"(?<![\w-])(?:(?:[A-ZÄÖÜ][\wäöüß.-]*\s){0,3}[A-ZÄÖÜ][\wäöüß-]*"
+    r"(?<![\w-])(?:(?:[A-ZÄÖÜ][\wäöüß.-]{0,60}\s){0,3}[A-ZÄÖÜ][\wäöüß-]{0,60}"
     r"(?:straße|strasse|str\.|weg|platz|allee|gasse|damm|ufer|chaussee|steig|stieg)|"
-    r"[A-ZÄÖÜ][\wäöüß-]+e[rsn]?\s(?:Straße|Str\.|Weg|Platz|Allee|Gasse|Damm|Ufer)|"
-    r"(?:Straße|Str\.|Allee|Unter den)\s(?:[A-ZÄÖÜ][\wäöüß-]*\s?){1,3})\s?"
+    r"[A-ZÄÖÜ][\wäöüß-]{1,60}e[rsn]?\s(?:Straße|Str\.|Weg|Platz|Allee|Gasse|Damm|Ufer)|"
+    r"(?:Straße|Str\.|Allee|Unter den)\s(?:[A-ZÄÖÜ][\wäöüß-]{0,60}\s?){1,3})\s?"
     r"\d{1,3}\s?[a-z]?(?:\s?[-/]\s?\d{1,4})?(?!\w|[.,]\d)"
-    r"(?:,?[ \n]{1,2}(?:D-|A-|CH-)?\d{4,5}\s[A-ZÄÖÜ][\wäöüß-]+(?:\s(?:am|an der|im|"
+    r"(?:,?[ \n]{1,2}(?:D-|A-|CH-)?\d{4,5}\s[A-ZÄÖÜ][\wäöüß-]{1,60}(?:\s(?:am|an der|im|"
     r"bei)\s[A-ZÄÖÜ][\wäöüß]+)?)?"
 )
-_POSTCODE_TOWN = re.compile(r"(?<![\w.,-])(?:D-|A-|CH-)\d{4,5}\s[A-ZÄÖÜ][\wäöüß-]+")
+_POSTCODE_TOWN = re.compile(r"(?<![\w.,-])(?:D-|A-|CH-)\d{4,5}\s[A-ZÄÖÜ][\wäöüß-]{1,60}")
 _KIND_CYR = (
     r"(?:вул(?:иц[яіюею]+|\.)|просп(?:ект\w*|\.)|пр-т\.?|пр(?:\.|-кт)|бульв(?:ар\w*|\.)|б-р\.?|"
     r"пров(?:улок\w*|\.)|"
@@ -56,10 +56,10 @@ _KIND_CYR = (
     r"\.)?|"
     r"ул(?:иц[аеуы]|ицей|\.)|пер(?:еул\w*|\.)|шоссе|тупик|проезд|квартал|ж/м)"
 )
-_WORD_CYR = r"[^\W\d_][\w'’ʼ.-]*"
+_WORD_CYR = r"[^\W\d_][\w'’ʼ.-]{0,60}"
 _TOWN_CYR = (
     r"(?:(?:м\.|г\.|город|місто|село|смт|с\.|пос\.|пгт\.?|ст\.)\s?"
-    r"[А-ЯІЇЄҐЁ][\w'’ʼ-]+(?:\s[А-ЯІЇЄҐЁ][\w'’ʼ-]+)?)"
+    r"[А-ЯІЇЄҐЁ][\w'’ʼ-]{1,60}(?:\s[А-ЯІЇЄҐЁ][\w'’ʼ-]{1,60})?)"
 )
 _HOUSE = (
     r"(?:(?:буд(?:инок|\.)?|д(?:ом|\.)?|№|корп\.?|к\.|стр\.?)\s?){0,2}"
@@ -69,7 +69,7 @@ _FLAT = (
     r"(?:,?\s?(?:кв(?:артира|\.)?|оф(?:іс|ис|\.)?|під['’]?їзд|подъезд|корпус|корп\.?|поверх|этаж)"
     r"\s?№?\s?\d{1,4})"
 )
-_BARE_TOWN = r"(?:[А-ЯІЇЄҐЁ][\w'’ʼ-]+(?:\s(?:обл(?:\.|асть)|р-н|район)\w*)?)"
+_BARE_TOWN = r"(?:[А-ЯІЇЄҐЁ][\w'’ʼ-]{1,60}(?:\s(?:обл(?:\.|асть)|р-н|район)\w*)?)"
 _CYRILLIC = re.compile(
     rf"(?<!\w)(?:\d{{5,6}},?\s)?(?:{_TOWN_CYR},?\s|{_BARE_TOWN},\s)?{_KIND_CYR}\s?"
     rf"(?:\d{{1,3}}(?:-?(?:го|й|я|ї|ої|ша|га|"
@@ -85,8 +85,8 @@ _ROMANCE = re.compile(
     rf"(?:,?\s\d{{5}}\s{_CAP})?"
 )
 _POSTCODE_LINE = re.compile(
-    r"(?<![\w-])(?!Adresse|Anschrift)(?:[A-ZÄÖÜ][\wäöüß.-]+\s){1,4}\d{1,4}\s?[a-z]?,?\s{1,2}"
-    r"(?:D-|A-|CH-)?\d{5}\s[A-ZÄÖÜ][\wäöüß-]+"
+    r"(?<![\w-])(?!Adresse|Anschrift)(?:[A-ZÄÖÜ][\wäöüß.-]{1,60}\s){1,4}\d{1,4}\s?[a-z]?,?\s{1,2}"
+    r"(?:D-|A-|CH-)?\d{5}\s[A-ZÄÖÜ][\wäöüß-]{1,60}"
 )
 """Words, a house number, a postcode and a town, whatever the street is called."""
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from backend.privacy.gazetteer import gazetteer, lines, listed
 from backend.privacy.labels import LABELS, Label, Span
@@ -108,19 +108,28 @@ class _Cue:
 
 def find_announced(text: str, words: Sequence[re.Match[str]]) -> Iterator[Span]:
     """What stands after a cue and looks like what the cue announces."""
+
+    @cache  # once a text: a log may announce hundreds of codes
+    def about_signing_in() -> bool:
+        return _SIGNING_IN.search(text) is not None
+
     for match in words:
         cues = _cues_for(match.group().casefold())
         if cues and not _IN_PATH.match(text, match.end()):
-            found = (span for cue in cues for span in _value_after(text, match, cue))
+            found = (
+                span for cue in cues for span in _value_after(text, match, cue, about_signing_in)
+            )
             yield from itertools.islice(found, 1)
 
 
-def _value_after(text: str, word: re.Match[str], cue: _Cue) -> Iterator[Span]:
+def _value_after(
+    text: str, word: re.Match[str], cue: _Cue, about_signing_in: Callable[[], bool]
+) -> Iterator[Span]:
     if cue.label == "SECRET" and _NOT_PRIVATE.search(
         text[max(0, word.start() - 16) : word.start()]
     ):
         return
-    for link in _links(text, word.end(), cue):
+    for link in _links(text, word.end(), cue, about_signing_in):
         value = _VALUES[cue.label].match(text, word.end() + len(link))
         if value is None and cue.label == "DATE_OF_BIRTH":
             value = _DATE.search(text, word.end(), word.end() + 30)
@@ -134,7 +143,7 @@ def _value_after(text: str, word: re.Match[str], cue: _Cue) -> Iterator[Span]:
             return
 
 
-def _links(text: str, end: int, cue: _Cue) -> Iterator[str]:
+def _links(text: str, end: int, cue: _Cue, about_signing_in: Callable[[], bool]) -> Iterator[str]:
     """What may stand between a cue and its value, the nearest value first."""
     between = _BETWEEN.match(text, end, end + _REACH)
     link = between.group() if between else ""
@@ -145,7 +154,7 @@ def _links(text: str, end: int, cue: _Cue) -> Iterator[str]:
         if phrase:
             yield phrase.group()
         sent = _SENT_CODE.match(text, end, end + _REACH)
-        if sent and _SIGNING_IN.search(text):
+        if sent and about_signing_in():
             yield sent.group()
 
 

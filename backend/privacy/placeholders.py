@@ -8,7 +8,7 @@ from backend.privacy.finding import Recogniser, find
 from backend.privacy.known import NOTHING_KNOWN, Known
 from backend.privacy.labels import PLACEHOLDER, Label, Span, placeholders_in
 from backend.privacy.people import stems_of
-from backend.privacy.sameness import Person, canonical, same_person
+from backend.privacy.sameness import People, canonical
 
 
 class Placeholders:
@@ -25,13 +25,13 @@ class Placeholders:
         self._recogniser = recogniser
         self._values: dict[str, str] = {}
         self._numbers: dict[tuple[Label, str], int] = {}
-        self._people: list[Person] = []
+        self._people = People()
         self._last: dict[Label, int] = {}
         self._met: frozenset[str] = frozenset()
         self._taken: set[str] = set()
         self._as_written: dict[str, str] = {}
         for name in known.names:
-            self._people.append(Person(name, None))
+            self._people.add(name)
 
     def redact(self, text: str) -> str:
         """The text with each find replaced by its placeholder; the same value has the same one.
@@ -95,12 +95,7 @@ class Placeholders:
         return _written(span.label, number)
 
     def _name(self, value: str) -> str:
-        for person in self._people:
-            if same_person(value, person.name):
-                break
-        else:
-            person = Person(value, None)
-            self._people.append(person)
+        person = self._people.called(value)
         if person.number is None:
             person.number = self._next("NAME")
             self._values[_written("NAME", person.number)] = person.name

@@ -23,6 +23,7 @@ from backend.domain.errors import (
 from backend.domain.prompt import Passage, Prompt
 from backend.domain.ticket import Ticket
 from backend.engines.engine import End, Engine, Request
+from backend.privacy import recogniser_named
 from backend.services.hiding import Hidden, anonymous, hide_aside
 from backend.settings import Settings
 from backend.store import queue
@@ -132,7 +133,8 @@ def _passages(
         exclude_source=ticket.external_id,
     )
     chosen = found[: card.passages] if card and card.passages > 0 else found
-    return [anonymous(passage) for passage in chosen]
+    recogniser = recogniser_named(settings.privacy.recogniser)
+    return [anonymous(passage, recogniser=recogniser) for passage in chosen]
 
 
 def _smaller(budget: int, prompt: Prompt, error: PromptTooLong, answer_tokens: int) -> int:

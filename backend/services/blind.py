@@ -24,6 +24,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from backend.domain.suggestion import FINISHED, CandidateState
+from backend.privacy import without_half
 from backend.store.suggestions import Candidate, Suggestion
 
 Showing = Literal["paced", "together"]
@@ -131,10 +132,10 @@ def _due(start: datetime | None, pace: float, moment: datetime) -> float:
 
 
 def _cut(one: Candidate, *, due: float, state: CandidateState) -> Candidate:
-    """The candidate with as much of its text as is due; in this state if that is not all."""
+    """The candidate with as much of its text as is due, and no placeholder by halves."""
     if len(one.text) <= due or one.state == "failed":
         return one
-    return replace(one, state=state, text=one.text[: int(due)], finish=None)
+    return replace(one, state=state, text=without_half(one.text[: int(due)]), finish=None)
 
 
 def _together(one: Candidate, candidates: Sequence[Candidate]) -> Candidate:

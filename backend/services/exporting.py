@@ -19,7 +19,7 @@ from sqlite_utils import Database
 
 from backend.domain.errors import BadInput, DiskFull
 from backend.domain.example import Example
-from backend.privacy import Placeholders
+from backend.privacy import Placeholders, Recogniser
 from backend.services.hiding import anonymous, known_contact
 from backend.store.knowledge import solved_tickets
 from backend.store.rated import RatedCandidate, SentReply, current_ratings, salt_for, sent_replies
@@ -29,14 +29,14 @@ GOOD_ENOUGH_TO_LEARN = 4.5  # the weighted mean from which a candidate becomes a
 _PSEUDONYM_CHARACTERS = 12
 
 
-def export_ratings(path: Path, *, db: Database) -> int:
+def export_ratings(path: Path, *, db: Database, recogniser: Recogniser | None = None) -> int:
     """Write the current ratings with what they are about, oldest first; how many.
 
     A rater is `rater-` and a hash that is the same in every export of this database, and in no
     other database's.
     """
     salt = salt_for("raters", db=db)
-    rows = [_rating_row(rated, salt) for rated in current_ratings(db=db)]
+    rows = [_rating_row(rated, salt, recogniser) for rated in current_ratings(db=db)]
     return _write(path, [json.dumps(row, ensure_ascii=False) for row in rows])
 
 
@@ -47,6 +47,7 @@ def export_examples(
     articles: int = 0,
     solved: int = 0,
     threshold: float = ARTICLE_THRESHOLD,
+    recogniser: Recogniser | None = None,
 ) -> int:
     """Write question and answer pairs to learn from; how many.
 
@@ -72,7 +73,8 @@ def export_examples(
     examples: dict[tuple[str, str], _Found] = {}
     for found in _examples(db):
         examples.setdefault((found.example.question, found.example.answer), found)
-    return _write(path, [_redacted(complete(found)).to_json() for found in examples.values()])
+    redacted = (_redacted(complete(found), recogniser) for found in examples.values())
+    return _write(path, [example.to_json() for example in redacted])
 
 
 @dataclass(frozen=True)
@@ -84,14 +86,15 @@ class _Found:
     contact: str = ""
 
 
-def _redacted(found: _Found) -> Example:
+def _redacted(found: _Found, recogniser: Recogniser | None) -> Example:
     """The example without personal data: question and answer share their placeholders."""
-    example, placeholders = found.example, Placeholders(known_contact(found.contact))
+    example = found.example
+    placeholders = Placeholders(known_contact(found.contact), recogniser=recogniser)
     return replace(
         example,
         question=placeholders.redact(example.question),
         answer=placeholders.redact(example.answer),
-        passages=tuple(anonymous(passage) for passage in example.passages),
+        passages=tuple(anonymous(passage, recogniser=recogniser) for passage in example.passages),
     )
 
 
@@ -146,8 +149,9 @@ def _is_excellent(rated: RatedCandidate) -> bool:
     return mean is not None and mean >= GOOD_ENOUGH_TO_LEARN and not rated.rating.critical
 
 
-def _rating_row(rated: RatedCandidate, salt: str) -> dict[str, Any]:
-    rating, placeholders = rated.rating, Placeholders(known_contact(rated.contact))
+def _rating_row(rated: RatedCandidate, salt: str, recogniser: Recogniser | None) -> dict[str, Any]:
+    rating = rated.rating
+    placeholders = Placeholders(known_contact(rated.contact), recogniser=recogniser)
     return {
         "id": rated.rating_id,
         "candidate": rated.candidate_id,

@@ -13,7 +13,14 @@ from urllib.parse import urlsplit
 from backend.domain.prompt import Passage
 from backend.domain.reply_text import clean
 from backend.loopback import LOOPBACK
-from backend.privacy import Known, Placeholders, generic, recogniser_named, without_half
+from backend.privacy import (
+    Known,
+    Placeholders,
+    Recogniser,
+    generic,
+    recogniser_named,
+    without_half,
+)
 from backend.setting_groups import PrivacySettings
 from backend.store.models import Model
 
@@ -71,10 +78,10 @@ def known_contact(contact: str) -> Known:
     return Known(names=(contact.strip(),)) if contact.strip() else Known()
 
 
-def anonymous(passage: Passage) -> Passage:
+def anonymous(passage: Passage, *, recogniser: Recogniser | None) -> Passage:
     """A passage of another ticket with nobody's data in it; an article's stays as it is."""
     if passage.kind != "solved":
         return passage
-    placeholders = Placeholders()
+    placeholders = Placeholders(recogniser=recogniser)
     title, text = placeholders.redact(passage.title), placeholders.redact(passage.text)
     return replace(passage, title=generic(title), text=generic(text))

@@ -14,6 +14,7 @@ from backend.domain.prompt import Passage
 from backend.engines.chat import ChatEngine
 from backend.engines.engine import Engine
 from backend.engines.nearest import NearestEngine
+from backend.privacy import recogniser_named
 from backend.services.hiding import anonymous
 from backend.settings import Settings
 from backend.store.models import SERVING, Model, Runner
@@ -42,6 +43,7 @@ class Writers:
 
     def _nearest(self, exclude_source: str) -> Engine:
         thresholds = self.settings.search
+        recogniser = recogniser_named(self.settings.privacy.recogniser)
 
         def find(question: str) -> Passage | None:
             found = nearest_answer(
@@ -51,7 +53,7 @@ class Writers:
                 threshold_article=thresholds.article_threshold,
                 exclude_source=exclude_source,
             )
-            return anonymous(found) if found else None
+            return anonymous(found, recogniser=recogniser) if found else None
 
         return NearestEngine(find)
 

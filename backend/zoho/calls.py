@@ -185,7 +185,7 @@ class Api:
 
     def _throttled(self, response: requests.Response, tries: _Tries) -> None:
         wait = seconds(response.headers.get("Retry-After"))
-        if wait is not None:
+        if wait:  # a wait of no seconds says nothing: then ours grow
             tries.waited += wait
             if tries.waited > self.patience.longest_wait_seconds:
                 raise spent(self.product, wait)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from backend.domain.errors import BadInput, ZohoError, ZohoSignInFailed
+from backend.domain.errors import BadInput, ZohoError, ZohoNotConnected, ZohoSignInFailed
 from backend.zoho.answers import rows_of
 from backend.zoho.calls import Api
 from backend.zoho.connection import Connection, ConnectionFile, Tokens
@@ -64,12 +64,20 @@ def connect(
         hosts=replace(place.hosts, crm=crm),
     ).with_grant(grant, now=time.time())
     with file.locked():
-        earlier = file.read() if file.path.is_file() else None
+        earlier = _earlier(file)
         file.write(connection)
     if earlier is not None:
         with suppress(ZohoError):  # the new sign-in stands whether or not the old one can be ended
             revoke(earlier.refresh_token, earlier.hosts)
     return connection
+
+
+def _earlier(file: ConnectionFile) -> Connection | None:
+    """The sign-in that is kept; None if there is none, or it cannot be read any more."""
+    try:
+        return file.read()
+    except ZohoNotConnected:
+        return None
 
 
 def _checked(scopes: Sequence[str], api_domain: str, hosts: Hosts) -> str:
@@ -91,9 +99,15 @@ def organisations(file: ConnectionFile) -> dict[str, str]:
 def choose_organisation(file: ConnectionFile, wanted: str = "") -> str:
     """Keeps the id of the Desk organisation to read. Its name.
 
-    Raises BadInput if there are several and none was named, or the named one is not among them.
+    Raises BadInput if there is none, if there are several and none was named, or if the named one
+    is not among them.
     """
     found = organisations(file)
+    if not found:
+        raise BadInput(
+            "The sign-in sees no Desk organisation. Connect as a user of one, or without Desk: "
+            "--product crm."
+        )
     listed = ", ".join(f"{name} ({title})" for name, title in found.items())
     if wanted and wanted not in found:
         raise BadInput(f"The sign-in cannot see the Desk organisation {wanted}, only: {listed}.")

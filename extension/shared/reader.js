@@ -10,7 +10,7 @@ const PATIENCE = 2500
 export class Reader {
   #host
   #patience
-  /** @type {Map<string, Promise<readonly Message[]>>} By ticket. */
+  /** @type {Map<string, Promise<readonly Message[]>>} By ticket. What failed is not kept. */
   #messages = new Map()
 
   /**
@@ -28,7 +28,13 @@ export class Reader {
    * @param {string} ticketId
    */
   prepare(ticketId) {
-    const messages = this.#messages.get(ticketId) ?? this.#host.readMessages(ticketId).catch(() => [])
+    const known = this.#messages.get(ticketId)
+    if (known) return known
+    /** @type {Promise<readonly Message[]>} */
+    const messages = this.#host.readMessages(ticketId).catch(() => {
+      if (this.#messages.get(ticketId) === messages) this.forget(ticketId) // the next click tries again
+      return []
+    })
     this.#messages.set(ticketId, messages)
     return messages
   }

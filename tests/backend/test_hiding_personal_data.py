@@ -13,7 +13,9 @@ from backend.app import create_app
 from backend.domain.article import SolvedTicket
 from backend.domain.ticket import Ticket
 from backend.engines.chat import ChatEngine
+from backend.privacy import recogniser_named
 from backend.services.answering import answer
+from backend.services.exporting import export_examples
 from backend.services.hiding import hide
 from backend.services.writers import Writers
 from backend.settings import Settings, read_settings
@@ -33,6 +35,14 @@ SOLVED = SolvedTicket(
     question="My printer prints only blue pages.",
     answer="Dear Peter Smith, we wrote to peter@example.org. Clean the head.",
 )
+HEADS = """
+import re
+from backend.privacy import Span
+
+def recogniser():
+    heads = re.compile("head")
+    return lambda text: [Span(*m.span(), "NAME", m.group(), "a head") for m in heads.finditer(text)]
+"""
 OUTSIDE = Model("far", "chat", base_url="http://models.example/v1", active=True)
 NEAR = {"article_threshold": 0.01, "solved_threshold": 0.01}
 LOCAL = dataclasses.replace(OUTSIDE, base_url="http://127.0.0.1:9/v1")
@@ -79,6 +89,21 @@ def test_another_ticket_in_the_prompt_has_nobody_in_it(db: Database, settings: S
     _, prompt = written(LOCAL, Reply(), db, settings)
 
     assert "Dear [NAME], we wrote to [EMAIL]. Clean the head." in prompt["user"]
+
+
+def test_a_recogniser_of_the_house_looks_at_other_tickets_and_exports_too(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "heads_of_the_house.py").write_text(HEADS)
+    monkeypatch.syspath_prepend(tmp_path)
+    name = "heads_of_the_house:recogniser"
+    settings = read_settings(state_dir=tmp_path, search=NEAR, privacy={"recogniser": name})
+
+    _, prompt = written(LOCAL, Reply(), db, settings)
+    export_examples(tmp_path / "examples.jsonl", db=db, recogniser=recogniser_named(name))
+
+    assert "we wrote to [EMAIL]. Clean the [NAME]." in prompt["user"]
+    assert "head" not in (tmp_path / "examples.jsonl").read_text()
 
 
 def test_the_reply_gets_the_values_back_and_tells_what_it_cannot_fill(

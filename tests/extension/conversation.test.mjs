@@ -20,6 +20,7 @@ describe('a ticket with what the customer wrote later', () => {
     [[theirs('More'), ours('a note', false)], 'I cannot log in.\n\nMore'],
     [[theirs('I cannot  log in.'), theirs(' ')], 'I cannot log in.'],
     [[ours('Try this.')], 'I cannot log in.'],
+    [[theirs('I can')], 'I cannot log in.\n\nI can'],
   ])) {
     test(JSON.stringify(messages.map(({ from, text: words }) => `${from}: ${words}`)), () => {
       assert.deepEqual(withMessages(TICKET, messages), { ...TICKET, text })
@@ -49,6 +50,10 @@ describe('reading before the click', () => {
   test('a product that fails, or does not answer, costs a moment and no words', async () => {
     const failing = new Reader({ readMessages: () => Promise.reject(new Error('no such connection')) })
     assert.deepEqual(await failing.whole(TICKET), TICKET)
+    let reads = 0
+    const recovering = new Reader({ readMessages: async () => (reads++ ? [theirs('Still not.')] : Promise.reject(new Error('busy'))) })
+    assert.deepEqual(await recovering.whole(TICKET), TICKET)
+    assert.match((await recovering.whole(TICKET)).text, /Still not\.$/)
     const silent = new Reader({ readMessages: () => new Promise(() => {}) }, 20)
     const start = performance.now()
     assert.deepEqual(await silent.whole(TICKET), TICKET)

@@ -123,6 +123,14 @@ def test_what_was_not_shown_when_it_was_stopped_never_is() -> None:
         assert found == {"slow": ("cancelled", 300), "nearest": ("cancelled", HEAD + 300)}
 
 
+def test_a_text_that_was_stopped_does_not_end_in_half_a_placeholder() -> None:
+    """It may be inserted: what is left of `[NAME]` would not be known as a gap."""
+    stored = candidate("nearest", "done", f"{'x' * (HEAD - 3)}[NAME], hello", first=0.01, end=0.01)
+    stopped = candidate("slow", "cancelled", "Hi", first=1.0, end=1.0)
+
+    assert seen([stored, stopped], 60)["nearest"] == ("cancelled", HEAD - 3)
+
+
 def test_states_revisions_ends_and_sources_are_alike() -> None:
     blank = candidate("blank", "writing", "Hello", first=1.0)
     found = blind(

@@ -137,6 +137,13 @@ def test_a_long_retry_after_ends_the_export(zoho: LocalZoho, desk: Api) -> None:
     assert error.value.retry_after_seconds == 7200
 
 
+def test_a_retry_after_of_no_seconds_does_not_go_on_for_ever(zoho: LocalZoho, desk: Api) -> None:
+    zoho.fault("spent", times=50, seconds=0)
+
+    with pytest.raises(ZohoThrottled, match="8 times in a row"):
+        desk.get(TICKET)
+
+
 def test_all_threads_wait_for_a_retry_after(zoho: LocalZoho, desk: Api) -> None:
     zoho.fault("spent", seconds=1)
     desk.get(TICKET)

@@ -186,6 +186,14 @@ def test_a_newer_sign_in_ends_the_earlier_one(zoho: LocalZoho, file: ConnectionF
     assert file.read().refresh_token != earlier
 
 
+def test_a_sign_in_that_cannot_be_read_is_replaced(zoho: LocalZoho, file: ConnectionFile) -> None:
+    file.path.write_text("{")
+
+    signed_in(zoho, file.folder)
+
+    assert file.read().refresh_token
+
+
 def test_of_several_organisations_one_is_named(zoho: LocalZoho, file: ConnectionFile) -> None:
     zoho.rules(organisations={"2389290": "Acme", "5": "Other"})
 
@@ -196,3 +204,10 @@ def test_of_several_organisations_one_is_named(zoho: LocalZoho, file: Connection
 
     assert choose_organisation(file, "5") == "Other"
     assert file.read().org_id == "5"
+
+
+def test_a_user_without_a_desk_is_told_so(zoho: LocalZoho, file: ConnectionFile) -> None:
+    zoho.rules(organisations={})
+
+    with pytest.raises(BadInput, match="sees no Desk organisation"):
+        choose_organisation(file)
