@@ -38,7 +38,8 @@ def redact(
     """Print texts with placeholders such as [NAME_1] for personal data.
 
     Reads FILE…, or standard input. JSONL is taken line by line: each row is a ticket with a
-    numbering of its own, and its texts (text, subject, question, answer, body …) are redacted.
+    numbering of its own, and its texts (text, subject, question, answer, body, title, summary,
+    content, description) are redacted; other fields, nested ones too, stay as they are.
     Anything else is one text. --map keeps the values in a private file: as secret as the texts.
     """
     known = Known(

@@ -67,7 +67,9 @@ class Known:
         """Patterns for what is sought as it is written, whatever the case."""
         mailboxes = [mail.partition("@")[0] for mail in self.emails]
         local_parts = [
-            one for one in mailboxes if len(one) >= _SHORTEST_LOCAL_PART and one not in _ROLES
+            one
+            for one in mailboxes
+            if len(one) >= _SHORTEST_LOCAL_PART and one.casefold() not in _ROLES
         ]
         wanted: Mapping[Label, Iterable[str]] = {
             "EMAIL": self.emails,
@@ -133,7 +135,9 @@ def _tells(word: str) -> bool:
 def _words_of_mail(mail: str) -> tuple[str, ...]:
     local = mail.partition("@")[0]
     words = re.findall(r"[^\W\d_]{4,}", local)
-    return () if local.casefold() in _ROLES else tuple(w for w in words if w not in _ROLES)
+    return (
+        () if local.casefold() in _ROLES else tuple(w for w in words if w.casefold() not in _ROLES)
+    )
 
 
 def _as_written(values: Iterable[str]) -> re.Pattern[str] | None:

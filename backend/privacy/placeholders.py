@@ -10,6 +10,9 @@ from backend.privacy.labels import PLACEHOLDER, Label, Span, placeholders_in
 from backend.privacy.people import stems_of
 from backend.privacy.sameness import People, canonical
 
+_MOST_PASSES = 20
+"""More are needed only where more values than that are glued to each other, as nobody writes."""
+
 
 class Placeholders:
     """Redacts the texts of one ticket with one numbering, and restores what a model wrote.
@@ -41,7 +44,10 @@ class Placeholders:
         """
         self._taken.update(placeholders_in(text))
         redacted = text
-        while spans := self._find(redacted):
+        for _ in range(_MOST_PASSES):
+            spans = self._find(redacted)
+            if not spans:
+                break
             redacted = self._replaced(redacted, spans)
         if self._put_back(redacted) != text:
             self._as_written[redacted] = text
