@@ -39,7 +39,8 @@ def redact(
 
     Reads FILE…, or standard input. JSONL is taken line by line: each row is a ticket with a
     numbering of its own, and its texts (text, subject, question, answer, body, title, summary,
-    content, description) are redacted; other fields, nested ones too, stay as they are.
+    content, description) are redacted; other fields stay as they are, and rows with records
+    inside are refused.
     Anything else is one text. --map keeps the values in a private file: as secret as the texts.
     """
     known = Known(
@@ -72,7 +73,19 @@ def _pieces(file: IO[str]) -> Iterator[str | dict[str, Any]]:
         row = _row(line)
         if row is None:
             raise BadInput(f"{name}, line {number} is no JSON object. Every line has to be one.")
+        if inside := [field for field, value in row.items() if _holds_rows(value)]:
+            raise BadInput(
+                f"{name}, line {number} holds records inside `{inside[0]}`, which would stay as "
+                "they are. An export of Zoho is redacted by `import --zoho` and by `trainer "
+                "prepare --zoho`; give other files as rows of texts."
+            )
         yield row
+
+
+def _holds_rows(value: object) -> bool:
+    return isinstance(value, dict) or (
+        isinstance(value, list) and any(isinstance(one, dict | list) for one in value)
+    )
 
 
 def _row(line: str) -> dict[str, Any] | None:

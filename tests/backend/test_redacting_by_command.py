@@ -6,9 +6,11 @@ import json
 import stat
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from backend.cli import cli
+from backend.domain.errors import BadInput
 
 LETTER = "Hi, my name is Olena Koval, olena.koval@example.org. Thunderbird 115.3.1 fails.\n"
 
@@ -74,3 +76,11 @@ def test_a_bad_row_is_named(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["redact", str(file)])
 
     assert "line 2 is no JSON object" in str(done.exception)
+
+
+def test_a_row_with_records_inside_is_refused_not_printed_raw(tmp_path: Path) -> None:
+    file = tmp_path / "tickets.jsonl"
+    file.write_text(json.dumps({"id": "1", "record": {"email": "ana@example.org"}}) + "\n")
+
+    with pytest.raises(BadInput, match=r"inside `record`.*import --zoho"):
+        redact(str(file))
