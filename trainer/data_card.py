@@ -13,9 +13,9 @@ from trainer.splits import Held
 DATA_CARD = "data_card.json"
 COUNTED_BY = "estimate: one token for three bytes of UTF-8, as serving counts without a tokenizer"
 RULE = (
-    "Rows of one customer are in one split. Golden: customers from the newest first ticket on; "
-    "nothing in train or validation is newer than golden's first ticket. Validation: customers "
-    "drawn by seed. Near duplicates are never in two splits."
+    "Rows of one customer are in one split. There is one moment: nothing in train or validation is "
+    "newer, nothing in golden is older. Customers who wrote on both sides of it lose the rows of "
+    "one side. Validation: customers drawn by seed. Near duplicates are never in two splits."
 )
 _LENGTHS = ("question", "answer", "passages")
 

@@ -46,7 +46,7 @@ from trainer.splits import Held, hold_out
 __all__ = ["EXAMPLES", "VERSION", "Choices", "Sources", "prepare", "read_examples"]
 
 EXAMPLES = "examples.jsonl"
-VERSION = 2
+VERSION = 3
 """Raised when the same input gives other examples."""
 
 _WORK, _NOTE = ".prepare", "made_of.json"

@@ -1,10 +1,11 @@
 """Which rows are trained on, which are held out, and which are left out.
 
 The rule. Rows of one customer stay together; a row whose customer nobody knows is a customer of
-its own. Customers go to `golden` from the one whose first ticket is the newest, until golden has
-its share of the rows; one that would make it larger than half as much again is passed over. Every
-other row that is newer than the first golden one is left out, so that nothing trained on is newer
-than what is measured on. Of the other customers `validation` is drawn by seed; the rest is `train`.
+its own. There is one moment before which everything is trained on and after which everything is
+golden. A customer who wrote on both sides of it is either held out, and loses the older rows, or
+trained on, and loses the newer ones; those are held out first who lose the fewest rows for each row
+they give, until golden has its share. Of several moments the one is taken that costs the fewest
+rows. Of the customers that are trained on, `validation` is drawn by seed.
 
 Of near duplicates only the best one stays (the most trusted, then the newest), or, if asked for,
 they stay together in one split as if one customer had written them.
@@ -13,6 +14,7 @@ they stay together in one split as if one customer had written them.
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -26,7 +28,12 @@ from backend.domain.example import Split
 from trainer.light import Light
 
 CUSTOMER_SHARE = 0.05
+OLDER = "older ticket of a customer in golden"
+NEWER = "newer ticket of a customer in training"
 _LARGEST = 1.5  # times golden's share
+_REACH = (1, 1.1, 1.25, 1.5, 1.75, 2, 2.5, 3, 4, 6, 10, 15)  # times golden's share, back in time
+
+Age = tuple[str, str]
 
 Duplicates = Literal["drop", "together"]
 
@@ -133,27 +140,53 @@ def _split(
     seed: int,
     dropped: Counter[str],
 ) -> dict[int, Split]:
-    def first(unit: list[int]) -> tuple[str, str]:
-        return min(rows[place].age for place in unit)
-
-    by_age = sorted(units, key=first, reverse=True)
-    wanted = round(sum(map(len, units)) * shares[0])
+    ages = [sorted(rows[place].age for place in unit) for unit in units]
+    golden, moment = _golden(ages, shares[0])
     splits: dict[int, Split] = {}
-    rest: list[list[int]] = []
-    for unit in by_age:
-        if len(splits) < wanted and len(splits) + len(unit) <= max(_LARGEST * wanted, 1):
-            splits |= dict.fromkeys(unit, "golden")
-        else:
-            rest.append(unit)
-    start = min((rows[place].age for place in splits), default=None)
-    for unit in rest:
+    for number, unit in enumerate(units):
         draw = fraction(f"{seed}:split:{min(rows[place].source for place in unit)}")
         for place in unit:
-            if start is not None and rows[place].age > start:
-                dropped["newer than the first golden ticket"] += 1
+            newer = moment is not None and rows[place].age >= moment
+            if number in golden and newer:
+                splits[place] = "golden"
+            elif number in golden:
+                dropped[OLDER] += 1
+            elif newer:
+                dropped[NEWER] += 1
             else:
                 splits[place] = "validation" if draw < shares[1] else "train"
     return splits
+
+
+def _golden(units: Sequence[list[Age]], share: float) -> tuple[frozenset[int], Age | None]:
+    """Which customers are held out, and the moment from which on their rows count."""
+    ages = sorted(age for unit in units for age in unit)
+    wanted = round(len(ages) * share)
+    if not wanted:
+        return frozenset(), None
+    moments = dict.fromkeys(ages[max(len(ages) - round(wanted * one), 0)] for one in _REACH)
+    tried = [_held_out(units, moment, wanted) for moment in moments]
+    _, _, held, moment = min(tried, key=lambda one: one[:2])
+    return held, moment
+
+
+def _held_out(
+    units: Sequence[list[Age]], moment: Age, wanted: int
+) -> tuple[int, int, frozenset[int], Age]:
+    """How many rows golden lacks, how many are lost, who is held out, all for one moment."""
+    older = [bisect_left(unit, moment) for unit in units]
+    newer = [len(unit) - count for unit, count in zip(units, older, strict=True)]
+    able = [number for number, count in enumerate(newer) if count]
+    able.sort(key=lambda number: units[number][0], reverse=True)
+    able.sort(key=lambda number: older[number] / newer[number])
+    held: list[int] = []
+    golden = 0
+    for number in able:
+        if golden < wanted and golden + newer[number] <= max(_LARGEST * wanted, 1):
+            held.append(number)
+            golden += newer[number]
+    lost = sum(older[number] for number in held) + sum(newer) - golden
+    return max(wanted - golden, 0), lost, frozenset(held), moment
 
 
 def _cap(

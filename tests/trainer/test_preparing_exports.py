@@ -244,3 +244,12 @@ def test_tickets_in_many_languages_are_prepared(tmp_path: Path) -> None:
     assert card["languages"]["uk"] >= 20
     assert card["languages"]["it"] >= 65
     assert re.fullmatch(r"[0-9a-f]{64}", card["sha256"])
+
+
+def test_loyal_customers_cost_few_rows(tmp_path: Path) -> None:
+    card = prepared(tmp_path, some(600, 200), golden_share=0.05)
+
+    lost = card["dropped"]["older ticket of a customer in golden"]
+    lost += card["dropped"]["newer ticket of a customer in training"]
+    assert card["splits"]["golden"] >= 30
+    assert lost <= 0.2 * 600
