@@ -21,11 +21,12 @@ def _drawn() -> dict[str, str]:
     parents: dict[str, str] = {}
     above: list[str] = []
     for line in (errors.__doc__ or "").splitlines():
-        found = re.match(r"    ([│├└─ ]*)([A-Z]\w+)", line)
+        found = re.match(r"    ([│├└─ ]*)([A-Z]\w+(?:, [A-Z]\w+)*)", line)
         if found:
             depth = len(found.group(1)) // 4
-            above[depth:] = [found.group(2)]
-            parents[above[-1]] = above[depth - 1] if depth else "Exception"
+            for name in found.group(2).split(", "):
+                above[depth:] = [name]
+                parents[name] = above[depth - 1] if depth else "Exception"
     return parents
 
 
