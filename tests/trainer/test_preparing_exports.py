@@ -134,23 +134,12 @@ def test_the_same_answer_to_many_questions_is_kept_a_few_times(tmp_path: Path) -
     assert card["dropped"] == {"answer given to 5 others already": 25}
 
 
-PROGRAM = """
-import sys
-from pathlib import Path
-from trainer.choices import Choices, Sources
-from trainer.prepare import prepare
-if __name__ == "__main__":
-    prepare(sources=Sources(zoho=Path(sys.argv[1])), out=Path(sys.argv[2]))
-"""
-
-
 def program(folder: Path, out: str, **variables: str) -> subprocess.Popen[bytes]:
-    file = folder / "program.py"
-    file.write_text(PROGRAM, encoding="utf-8")
-    root = Path(__file__).resolve().parents[2]
-    environment = {**os.environ, "PYTHONPATH": str(root), **variables}
+    command = f"-m trainer prepare --zoho {folder / 'raw'} --out {folder / out}"
     return subprocess.Popen(
-        [sys.executable, str(file), str(folder / "raw"), str(folder / out)], env=environment
+        [sys.executable, *command.split()],
+        env={**os.environ, **variables},
+        stdout=subprocess.DEVNULL,
     )
 
 

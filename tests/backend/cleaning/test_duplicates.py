@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import random
-import time
 
 import numpy as np
 import pytest
@@ -50,20 +49,6 @@ def test_a_thousand_times_the_same_text_is_one_group() -> None:
     found = groups(np.repeat(signatures_of(["Where is my invoice?"]), 20_000, axis=0))
 
     assert [len(rows) for rows in found] == [20_000]
-
-
-def test_ten_times_the_texts_take_about_ten_times_as_long() -> None:
-    def seconds(count: int) -> float:
-        rows = signatures_of(texts(200, 5))
-        many = np.random.default_rng(1).integers(0, 2**32, (count, rows.shape[1]), np.uint32)
-        start = time.perf_counter()
-        groups(many)
-        return time.perf_counter() - start
-
-    seconds(2_000)
-    small, large = min(seconds(4_000) for _ in range(3)), min(seconds(40_000) for _ in range(3))
-
-    assert large < 30 * small
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="the real threads are not here")
