@@ -4,6 +4,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { freePort, ready } from '../product.mjs'
 
@@ -11,6 +12,8 @@ import { freePort, ready } from '../product.mjs'
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 const PYTHON = process.env['SUGGEST_ANSWER_PYTHON'] ?? '.venv/bin/python'
+
+const LONGEST_END = 20_000
 
 export class Backend {
   /** @type {ChildProcess | null} */
@@ -99,6 +102,9 @@ export class Backend {
     if (!child || child.exitCode !== null || child.signalCode !== null) return
     const ended = new Promise((done) => child.once('exit', done))
     child.kill(signal)
-    await ended
+    await Promise.race([ended, setTimeout(LONGEST_END, null, { ref: false })])
+    child.unref() // an end that nobody tells of, as after a machine was asleep, holds up no tests
+    child.stdout?.destroy()
+    child.stderr?.destroy()
   }
 }
