@@ -33,7 +33,6 @@ def main() -> None:
     """Runs the side that is named."""
     side, path = sys.argv[1:]
     job: Job = json.loads(Path(path).read_text(encoding="utf-8"))
-    torch.set_num_threads(max(1, torch.get_num_threads()))
     told = {"ours": _ours, "TRL": _trl}[side](job)
     sys.stdout.write(json.dumps(told) + "\n")
 
