@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ class _Work:
     group: Group = ALONE
     shelf: str = ""
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Names data, base and all settings that change the result, on whatever machine."""
         loop = replace(self.settings.loop, rows_at_once=0, threads=0, checkpoint_minutes=0.0)
