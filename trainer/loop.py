@@ -7,7 +7,6 @@ side in memory changes neither: a step is always `batch_rows` rows.
 
 from __future__ import annotations
 
-import math
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -100,11 +99,11 @@ class _Run:
         device = task.model.device.type
         self.stepper = Stepper(list(self.trainable.values()), settings, device=device)
         self.at_once = task.rows_at_once or settings.rows_at_once or settings.batch_rows
-        self.steps_an_epoch = math.ceil(len(task.rows(0)) / settings.batch_rows)
+        self.plan: tuple[int, list[list[Row]]] = (-1, [])
+        self.steps_an_epoch = len(self._batches(0))
         self.total = self.steps_an_epoch * settings.epochs
         self.done = 0
         self.history = History()
-        self.plan: tuple[int, list[list[Row]]] = (-1, [])
         self.saved_at = time.monotonic()
 
     @property

@@ -51,6 +51,21 @@ def test_rows_at_once_change_memory_and_nothing_else(
     assert _losses(single) == pytest.approx(_losses(together), rel=1e-4)
 
 
+def test_the_rows_of_an_epoch_are_made_once(base: Path, rows: list[Row], tmp_path: Path) -> None:
+    made: list[int] = []
+
+    def of_epoch(epoch: int) -> list[Row]:
+        made.append(epoch)
+        return rows
+
+    model = with_adapter(load_in_four_bits(base, SETTINGS), SETTINGS).get_base_model()
+    loop = replace(LOOP, epochs=3, batch_rows=5)
+    history = optimise(Task(model, of_epoch, (), fingerprint="one"), loop, folder=tmp_path)
+
+    assert made == [0, 1, 2]
+    assert len(history.steps) == 3 * 3
+
+
 @pytest.mark.parametrize(
     ("compute", "optimiser"),
     [("float16", "adamw"), ("bfloat16", "paged_adamw_8bit"), ("float32", "paged_adamw_8bit")],
