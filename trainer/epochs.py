@@ -55,8 +55,10 @@ def epochs(
             varied = _varied(example, settings, chance)
             if epoch < settings.opening_epochs:
                 varied = replace(varied, passages=())
-            other = row(varied, tokenizer, budget=settings.prompt_tokens)
-            kept = other if len(other.ids) <= settings.row_tokens else plain
+            kept = plain
+            if varied != example:
+                other = row(varied, tokenizer, budget=settings.prompt_tokens)
+                kept = other if len(other.ids) <= settings.row_tokens else plain
             if epoch < settings.opening_epochs:
                 kept = opening(kept, settings.opening_tokens)
             made.append(kept)

@@ -14,6 +14,7 @@ from transformers import AutoTokenizer
 from backend.domain.errors import BadSettings, UnusableModel
 from backend.domain.example import Example
 from tests.trainer.tiny import LOOP, SETTINGS
+from trainer.epochs import by_split, epochs, fitting
 from trainer.loop import History, Task, optimise
 from trainer.losses import answer_loss, mean_loss
 from trainer.prepare import read_examples
@@ -55,6 +56,18 @@ def test_an_opening_teaches_how_to_begin_but_not_to_stop(tokenizer: Any) -> None
     assert made.targets == 5
     assert made.ids == whole.ids[: whole.answer_from + 5]
     assert opening(whole, 5_000) == whole
+
+
+def test_an_example_that_is_not_varied_is_not_tokenised_again(
+    examples: Path, tokenizer: Any
+) -> None:
+    training = fitting(by_split(read_examples(examples))["train"], tokenizer, SETTINGS)
+
+    again = epochs(training, None, SETTINGS)(1)
+
+    assert again == list(training.rows)
+    settings = replace(SETTINGS, wording_share=1.0)
+    assert epochs(training, tokenizer, settings)(1) != list(training.rows)
 
 
 def test_a_template_that_never_ends_a_turn_is_refused(tokenizer: Any) -> None:
