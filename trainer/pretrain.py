@@ -9,6 +9,7 @@ scraps of their words. It never sees which answer belongs to which question.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -84,6 +85,7 @@ def pretrain(examples: Sequence[Example], *, out: Path, settings: PretrainSettin
     texts = [f"{one.question}\n\n{one.answer}" for one in articles]
     texts += sorted({one.answer for one in tickets}) + [one.question for one in tickets]
     read = [_read(text, tokenizer, settings.shape) for text in texts]
+    half = math.ceil(len(read) / 2)
     cited = [one for one in examples if one.source.startswith(CITED)]
 
     def rows(epoch: int) -> list[Row]:
@@ -91,7 +93,7 @@ def pretrain(examples: Sequence[Example], *, out: Path, settings: PretrainSettin
         if cited:
             chats = [replace(one, question=reworded(one.question, chance)) for one in cited]
             made = [row(chat, tokenizer, budget=settings.prompt_tokens) for chat in chats]
-            return made + (read if epoch % 2 == 0 else [])
+            return made + (read[:half] if epoch % 2 == 0 else read[-half:])  # always as many
         chats = [_recalled(one, chance) for one in articles]
         return read + [_all(row(chat, tokenizer, budget=settings.prompt_tokens)) for chat in chats]
 

@@ -9,7 +9,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.trainer.tiny import LOOP, SHAPE
 from trainer.prepare import read_examples
-from trainer.pretrain import PretrainSettings, pretrain
+from trainer.pretrain import CITED, PretrainSettings, pretrain
 from trainer.record import read_record
 
 
@@ -47,3 +47,21 @@ def test_text_survives_the_tokenizer(base: Path) -> None:
     text = "  Їжак, 'quoted' — line\n\n\tbreak  and 1204 € 🙂"
 
     assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
+
+
+def test_tickets_with_the_article_cited_for_them_are_learnt_in_every_epoch(
+    tmp_path: Path, examples: Path
+) -> None:
+    known = read_examples(examples)
+    cited = [
+        replace(one, source=f"{CITED}{one.source}")
+        for one in known
+        if one.source.startswith("ticket:")
+    ]
+    settings = PretrainSettings(shape=SHAPE, loop=replace(LOOP, epochs=3), prompt_tokens=300)
+
+    record = pretrain([*known, *cited], out=tmp_path, settings=settings)
+
+    losses = [step["loss"] for step in record.history["steps"]]
+    assert len(losses) % 3 == 0
+    assert losses[-1] < losses[0]
