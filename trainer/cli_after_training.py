@@ -99,7 +99,8 @@ def add_push(steps: Any) -> None:
 
 
 def _push(given: argparse.Namespace) -> str:
-    from trainer.push import Push, push, token_here
+    from trainer.hub import token_here
+    from trainer.push import Push, push
 
     name = push(
         Push(given.repository, given.gguf, given.adapter),

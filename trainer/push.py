@@ -11,16 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx2
-from huggingface_hub import CommitOperationAdd, HfApi, get_token
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+from huggingface_hub import CommitOperationAdd
 
-from backend.domain.errors import BadInput, Forbidden, HashMismatch, ProductError, Unavailable
+from backend.domain.errors import BadInput, HashMismatch
 from backend.domain.model_card import ModelCard
+from trainer.hub import ERRORS, make_private, refusal, signed_in
 from trainer.record import RECORD
 from trainer.steps import sha256
 
-TOKEN_VARIABLE = "HF_TOKEN"  # noqa: S105 - the name of the variable
 _OF_ADAPTER = ("adapter_config.json", "adapter_model.safetensors", RECORD)
 _CARD = "{stem}.model_card.json"
 
@@ -41,34 +39,19 @@ def push(wanted: Push, *, token: str, endpoint: str | None = None) -> str:
     repository, HashMismatch if the GGUF is not the one its card names, Unavailable if the hub
     cannot be reached.
     """
-    if not token:
-        raise Forbidden(
-            f"There is no token. Put one that may write into {TOKEN_VARIABLE}; "
-            "https://huggingface.co/settings/tokens makes it."
-        )
+    api = signed_in(wanted.repository, token=token, endpoint=endpoint)
     files = _files(wanted)
-    api = HfApi(endpoint=endpoint, token=token)
+    make_private(wanted.repository, api=api)
     try:
-        api.create_repo(wanted.repository, private=True, exist_ok=True)
-        if not api.model_info(wanted.repository).private:
-            raise BadInput(
-                f"{wanted.repository} is public. What is pushed was made from customers' texts: "
-                "make the repository private, or name another."
-            )
         done = api.create_commit(
             wanted.repository,
             [CommitOperationAdd(name, str(path)) for name, path in files.items()]
             + [CommitOperationAdd("README.md", _readme(wanted.gguf).encode())],
             commit_message=f"Add {wanted.gguf.stem}",
         )
-    except (HfHubHTTPError, HFValidationError, httpx2.TransportError) as error:
+    except ERRORS as error:
         raise refusal(error, wanted.repository) from error
     return f"hf://{wanted.repository}/{wanted.gguf.name}@{done.oid}"
-
-
-def token_here() -> str:
-    """The token of `HF_TOKEN`, of Colab's secrets, or of `hf auth login`; empty without one."""
-    return get_token() or ""
 
 
 def _files(wanted: Push) -> dict[str, Path]:
@@ -120,20 +103,3 @@ def _plain(metrics: Mapping[str, Any], prefix: str = "") -> list[tuple[str, obje
         else:
             rows.append((prefix + name, value))
     return rows
-
-
-def refusal(error: Exception, repository: str) -> ProductError:
-    """What the hub's error means, without the request that caused it: that carries the token."""
-    response = getattr(error, "response", None)
-    status = response.status_code if response is not None else 0
-    if status in (401, 403):
-        return Forbidden(
-            f"The hub does not let this token write to {repository} ({status}). Give one with the "
-            f"right to write in {TOKEN_VARIABLE}."
-        )
-    if isinstance(error, HFValidationError):
-        return BadInput(f"{repository!r} is no repository. Write organisation/name.")
-    return Unavailable(
-        f"Nothing was pushed to {repository}: {type(error).__name__} {status or ''}. Run the same "
-        "command again."
-    )

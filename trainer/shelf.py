@@ -13,15 +13,11 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-import httpx2
-from huggingface_hub import HfApi
-from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
+from huggingface_hub.errors import EntryNotFoundError
 
-from backend.domain.errors import BadInput, Forbidden
 from trainer.checkpoints import BEST, CHECKPOINT
-from trainer.push import TOKEN_VARIABLE, refusal
+from trainer.hub import ERRORS, make_private, refusal, signed_in
 
-_ERRORS = (HfHubHTTPError, HFValidationError, httpx2.TransportError)
 _MARK_CHARACTERS = 16
 
 
@@ -36,23 +32,12 @@ class Shelf:
         Raises Forbidden without a token or for one that may not write, BadInput for a public
         repository, Unavailable if the hub cannot be reached.
         """
-        if not token:
-            raise Forbidden(f"There is no token for {repository}. Put one into {TOKEN_VARIABLE}.")
-        self._api = HfApi(token=token)
+        self._api = signed_in(repository, token=token)
+        make_private(repository, api=self._api)
         self._repository, self._say = repository, say
         self._folder = f"checkpoints/{mark[:_MARK_CHARACTERS]}"
         self._sender = ThreadPoolExecutor(1)
         self._sending: dict[str, Future[None]] = {}
-        try:
-            self._api.create_repo(repository, private=True, exist_ok=True)
-            private = self._api.model_info(repository).private
-        except _ERRORS as error:
-            raise refusal(error, repository) from error
-        if not private:
-            raise BadInput(
-                f"{repository} is public, and a checkpoint holds what was learnt from customers' "
-                "texts: make it private, or name another."
-            )
 
     def fetch(self, folder: Path) -> bool:
         """Takes the checkpoints down unless `folder` has its own; whether it took any."""
@@ -63,7 +48,7 @@ class Shelf:
                 found = self._api.hf_hub_download(self._repository, f"{self._folder}/{name}")
             except EntryNotFoundError:
                 continue
-            except _ERRORS as error:
+            except ERRORS as error:
                 raise refusal(error, self._repository) from error
             shutil.copyfile(found, folder / f"{name}.unfinished")
             (folder / f"{name}.unfinished").replace(folder / name)
@@ -91,7 +76,7 @@ class Shelf:
                 repo_id=self._repository,
                 commit_message=f"Keep {name}",
             )
-        except _ERRORS as error:
+        except ERRORS as error:
             self._say(f"The checkpoint stayed here only: {refusal(error, self._repository)}")
         finally:
             path.unlink(missing_ok=True)

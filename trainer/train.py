@@ -20,10 +20,10 @@ from trainer.chat import save_template, tokenizer_of
 from trainer.epochs import Fitting, by_split, epochs, fitting
 from trainer.forecast import forecast
 from trainer.group import ALONE, Group, joined, whole
+from trainer.hub import token_here
 from trainer.loop import History, Task, optimise
 from trainer.prepare import read_examples
 from trainer.probe import probe
-from trainer.push import token_here
 from trainer.quantised import load_in_four_bits, with_adapter
 from trainer.record import Record, fingerprint, read_record, write_record
 from trainer.settings import TrainingSettings
