@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil  # type: ignore[import-untyped,unused-ignore]
 import torch
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from backend.domain.errors import TooLittleMemory
 from trainer.quantised import packed_layers
+from trainer.room import free_memory, gigabytes
 from trainer.rows import Row
 from trainer.settings import TrainingSettings
 
@@ -140,8 +140,8 @@ def _available() -> tuple[float, str]:
     if torch.cuda.is_available():
         free, _ = torch.cuda.mem_get_info()
         return float(free), torch.cuda.get_device_name()
-    return float(psutil.virtual_memory().available), "this machine"
+    return float(free_memory()), "this machine"
 
 
 def _gb(size: float) -> str:
-    return f"{size / 1e9:.1f} GB"
+    return gigabytes(size, digits=1)

@@ -17,8 +17,8 @@ def check_disk(folder: Path, needed: int, *, step: str) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed + _SPARE:
         raise DiskFull(
-            f"The step {step!r} writes {_gigabytes(needed)} to {folder}, where "
-            f"{_gigabytes(free)} are free. Free some room, or write to another disk."
+            f"The step {step!r} writes {gigabytes(needed)} to {folder}, where "
+            f"{gigabytes(free)} are free. Free some room, or write to another disk."
         )
 
 
@@ -27,7 +27,7 @@ def check_memory(needed: int, *, step: str) -> None:
     free = free_memory()
     if free < needed:
         raise Unavailable(
-            f"The step {step!r} needs {_gigabytes(needed)} of memory and {_gigabytes(free)} are "
+            f"The step {step!r} needs {gigabytes(needed)} of memory and {gigabytes(free)} are "
             "free. Close other programs, or take a machine with more."
         )
 
@@ -37,5 +37,6 @@ def free_memory() -> int:
     return int(psutil.virtual_memory().available)
 
 
-def _gigabytes(count: int) -> str:
-    return f"{count / 1e9:.2f} GB"
+def gigabytes(count: float, *, digits: int = 2) -> str:
+    """A number of bytes, written out."""
+    return f"{count / 1e9:.{digits}f} GB"
