@@ -79,6 +79,12 @@ def moment(value: Any) -> str:
     return zoned.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+def record_in(line: dict[str, Any]) -> dict[str, Any]:
+    """The record of a raw line; an empty one if there is none."""
+    value = line.get("record")
+    return value if isinstance(value, dict) else {}
+
+
 def rows_in(line: dict[str, Any], name: str) -> list[dict[str, Any]]:
     """The objects in a list of a raw line; none for what is no list."""
     value = line.get(name)

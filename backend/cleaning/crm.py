@@ -13,6 +13,7 @@ from backend.cleaning.conversation import (
     moment,
     plain_text,
     present,
+    record_in,
     rows_in,
     text_in,
 )
@@ -31,8 +32,7 @@ def conversation(line: Line) -> Conversation:
     Case was opened and three days after it was last changed, continue it. `Solution` is the answer
     that the record keeps. Notes are internal, and so are comments unless they say otherwise.
     """
-    found = line.get("record")
-    record: Line = found if isinstance(found, dict) else {}
+    record = record_in(line)
     subject = plain_subject(text_in(record, "Subject"))
     created = moment(record.get("Created_Time"))
     mails = _mails(line, subject, created, moment(record.get("Modified_Time")))
@@ -57,8 +57,7 @@ def conversation(line: Line) -> Conversation:
 
 def solution(line: Line) -> Article | None:
     """The published Solution of a line of `crm/solutions.jsonl`, as an article."""
-    found = line.get("record")
-    record: Line = found if isinstance(found, dict) else {}
+    record = record_in(line)
     id_ = text_in(line, "id") or text_in(record, "id")
     question = " ".join(plain_text(text_in(record, "Question")).split())
     title = " ".join(plain_text(text_in(record, "Solution_Title")).split()) or question[:120]

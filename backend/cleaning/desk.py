@@ -13,6 +13,7 @@ from backend.cleaning.conversation import (
     moment,
     plain_text,
     present,
+    record_in,
     rows_in,
     text_in,
 )
@@ -31,8 +32,7 @@ def conversation(line: Line) -> Conversation:
     Threads are taken from `threads`; where one is missing there, what the list of conversations
     tells of it counts. A ticket without a thread of the customer is opened by its description.
     """
-    found = line.get("record")
-    record: Line = found if isinstance(found, dict) else {}
+    record = record_in(line)
     subject = plain_subject(text_in(record, "subject"))
     threads = _threads(line)
     messages = sorted(
