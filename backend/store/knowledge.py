@@ -66,11 +66,6 @@ def put_solved_tickets(
     return _put(list(tickets), db, progress)
 
 
-def article_count(*, db: Database) -> int:
-    """How many articles there are."""
-    return int(db.table("articles").count)
-
-
 def solved_ticket_count(*, db: Database) -> int:
     """How many solved tickets there are."""
     return int(db.table("solved_tickets").count)
