@@ -6,16 +6,17 @@ A part is written whole or not at all, so that a run that was stopped goes on wi
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
 import json
 import os
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 from backend.cleaning.duplicates import signature
+from backend.cleaning.files import opened
 from backend.cleaning.language import language_of
 from backend.cleaning.raw_folder import TICKETS, Lines, lines_that_count, raw_files
 from backend.cleaning.refining import Outcome, Task, pseudonym, redacted, refine
@@ -28,8 +29,6 @@ from trainer.corpus import solved_ticket
 LINES = 200  # in one part
 TRUST = ("ticket", "rated", "sent", "ideal")
 """Where an answer comes from, the most trusted last: of near duplicates the best one stays."""
-
-_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -215,9 +214,8 @@ def words_hash(*texts: str) -> str:
 
 def _lines(path: Path) -> Iterator[bytes]:
     try:
-        with path.open("rb") as file:
-            zipped = file.read(2) == _GZIP
-        with cast("IO[bytes]", gzip.open(path)) if zipped else path.open("rb") as opened:
-            yield from opened
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror or error}.") from error
+        with opened(path) as file:
+            yield from file
+    except (EOFError, OSError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise BadInput(f"{path} cannot be read: {reason}.") from error

@@ -15,16 +15,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
+from backend.cleaning.files import opened
 from backend.cleaning.refining import redacted
 from backend.domain.article import Article, SolvedTicket
 from backend.domain.errors import BadInput
 from backend.store.knowledge import Stored, put_articles, put_solved_tickets
 
-_GZIP_MAGIC = b"\x1f\x8b"
 Row = Mapping[str, Any]
 Source = TypeVar("Source", Article, SolvedTicket)
 
@@ -107,7 +107,7 @@ def _read(path: Path, make: Callable[[Row], Source], skipped: Counter[str]) -> l
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     number = 0
     try:
-        with _open(path) as file:
+        with opened(path) as file:
             for number, line in enumerate(file, start=1):
                 text = line.decode("utf-8-sig")
                 if text.strip():
@@ -122,12 +122,6 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
         ) from error
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}. Nothing was imported.") from error
-
-
-def _open(path: Path) -> IO[bytes]:
-    with path.open("rb") as file:
-        zipped = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
-    return cast("IO[bytes]", gzip.open(path)) if zipped else path.open("rb")
 
 
 def _row(line: str) -> Row:

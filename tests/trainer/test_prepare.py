@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections import Counter
 from pathlib import Path
@@ -102,6 +103,18 @@ def test_a_broken_line_is_named(tmp_path: Path, line: str, says: str) -> None:
         file.write(line + "\n")
 
     with pytest.raises(BadInput, match=says):
+        prepare(articles=articles, tickets=tickets, out=tmp_path)
+
+
+def test_a_gzip_file_is_read_and_half_of_one_is_refused(tmp_path: Path) -> None:
+    articles, tickets = write_corpus(tmp_path)
+    whole = gzip.compress(tickets.read_bytes())
+    tickets.write_bytes(whole)
+
+    assert prepare(articles=articles, tickets=tickets, out=tmp_path)["kinds"]["ticket"] == 32
+
+    tickets.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(BadInput, match=r"cannot be read: .*end-of-stream"):
         prepare(articles=articles, tickets=tickets, out=tmp_path)
 
 
