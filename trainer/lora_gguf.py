@@ -14,6 +14,7 @@ import gguf
 import numpy as np
 from peft import PeftModel
 
+from backend.cleaning.files import sha256_of
 from backend.domain.errors import BadInput
 from backend.domain.model_card import ModelCard
 from trainer.adapter import Adapter, check_layers, read_adapter
@@ -24,7 +25,6 @@ from trainer.parity import Extent, check, parity, prompts, usual_extent, written
 from trainer.quantise import KINDS
 from trainer.record import read_record
 from trainer.reference import SIDE_BY_SIDE, Logits, load_model, logits_of
-from trainer.steps import sha256
 
 KIND = "F32"
 DEFAULT_PROMPT_TOKENS = 700
@@ -71,11 +71,11 @@ def export_adapter(wanted: AdapterExport) -> ModelCard:
     kind = _kind_of(wanted.onto)
     check(found, largest_kl=KINDS[kind].largest_kl, step=f"export the adapter onto {kind}")
     unfinished.replace(wanted.out)
-    metrics = {"parity_on_base": found.to_metrics(), "base_gguf_sha256": sha256(wanted.onto)}
+    metrics = {"parity_on_base": found.to_metrics(), "base_gguf_sha256": sha256_of(wanted.onto)}
     card = replace(
         card_of_export(wanted.base, record, metrics=metrics),
         name=wanted.name or wanted.out.stem,
-        sha256=sha256(wanted.out),
+        sha256=sha256_of(wanted.out),
         quantisation=KIND,
         licence=wanted.licence,
     )

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.cleaning import refining
-from backend.cleaning.raw_folder import digest
+from backend.cleaning.files import sha256_of
 from backend.cleaning.side_by_side import cut, in_processes, usual_processes
 from backend.domain.article import Article, article_passages
 from backend.domain.errors import BadInput
@@ -118,7 +118,7 @@ def _run(
     sections = unlike_held_out(sections, signatures, held, dropped)
     if not sections and "train" not in held.splits.values():
         raise BadInput("No ticket with a question and an answer is left to train on.")
-    shelves = work / f"shelves-{digest(work / _NOTE)[:12]}"
+    shelves = work / f"shelves-{sha256_of(work / _NOTE)[:12]}"
     write_shelf(_solved(rows, held), shelves / "tickets")
     write_shelf(_pages_as_passages(pages), shelves / "articles")
     drawing = Drawing(choices.seed, choices.passage_share, choices.helpful_share, choices.passages)
@@ -129,7 +129,7 @@ def _run(
         "choices": asdict(choices),
         "rows_read": read,
     }
-    counts["sources"] = {name: digest(path) for name, path in asked.files().items()}
+    counts["sources"] = {name: sha256_of(path) for name, path in asked.files().items()}
     counts["sha256"] = _joined(composed, out / EXAMPLES)
     card = data_card(composed, counts, dropped, held)
     write_card(card, out / DATA_CARD)
@@ -216,7 +216,7 @@ def _work_folder(out: Path, asked: Sources, choices: Choices) -> Path:
     work = out / _WORK
     key = json.dumps(
         {
-            "files": {name: digest(path) for name, path in asked.files().items()},
+            "files": {name: sha256_of(path) for name, path in asked.files().items()},
             "choices": asdict(choices),
             "versions": [VERSION, refining.VERSION, FORMAT],
         },

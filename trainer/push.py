@@ -13,11 +13,11 @@ from typing import Any
 
 from huggingface_hub import CommitOperationAdd
 
+from backend.cleaning.files import sha256_of
 from backend.domain.errors import BadInput, HashMismatch
 from backend.domain.model_card import ModelCard
 from trainer.hub import ERRORS, make_private, refusal, signed_in
 from trainer.record import RECORD
-from trainer.steps import sha256
 
 _OF_ADAPTER = ("adapter_config.json", "adapter_model.safetensors", RECORD)
 _CARD = "{stem}.model_card.json"
@@ -63,7 +63,7 @@ def _files(wanted: Push) -> dict[str, Path]:
     missing = [str(path) for path in files.values() if not path.is_file()]
     if missing:
         raise BadInput(f"{missing[0]} is no file. Train, merge and export come before push.")
-    expected, found = _read_card(wanted.gguf).sha256, sha256(wanted.gguf)
+    expected, found = _read_card(wanted.gguf).sha256, sha256_of(wanted.gguf)
     if found != expected:
         raise HashMismatch(
             f"{wanted.gguf} has sha256 {found}, not {expected} that its card names. "

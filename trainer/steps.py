@@ -6,12 +6,12 @@ whose file still has this hash, made from the same, is not done again.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from backend.cleaning.files import sha256_of
 from trainer.record import fingerprint
 
 _NOTES = "steps.json"
@@ -26,13 +26,14 @@ class Steps:
     def file(self, name: str, made_from: str, make: Callable[[Path], None]) -> Path:
         """The file of a step, made now unless it was finished before."""
         path, notes = self.folder / name, self._notes()
-        note = notes.get(name)
-        if note and note["from"] == made_from and path.is_file() and sha256(path) == note["sha256"]:
+        note = notes.get(name, {})
+        same = note.get("from") == made_from and path.is_file()
+        if same and sha256_of(path) == note["sha256"]:
             return path
         unfinished = self.folder / f"unfinished-{name}"
         make(unfinished)
         unfinished.replace(path)
-        notes[name] = {"from": made_from, "sha256": sha256(path)}
+        notes[name] = {"from": made_from, "sha256": sha256_of(path)}
         whole = self.folder / f"{_NOTES}.unfinished"
         whole.write_text(json.dumps(notes, indent=1) + "\n", encoding="utf-8")
         whole.replace(self.folder / _NOTES)
@@ -50,17 +51,11 @@ class Steps:
         return notes
 
 
-def sha256(path: Path) -> str:
-    """The hash of a file, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def mark_of_folder(folder: Path) -> str:
     """Changes when a file of the folder changes: by size and time, small ones by content too."""
     parts: list[object] = []
     for path in sorted(one for one in folder.iterdir() if one.is_file()):
         state = path.stat()
         small = state.st_size < 1_000_000
-        parts += [path.name, state.st_size, sha256(path) if small else state.st_mtime_ns]
+        parts += [path.name, state.st_size, sha256_of(path) if small else state.st_mtime_ns]
     return fingerprint(*parts)

@@ -1,8 +1,9 @@
-"""Files of any size, zipped or not."""
+"""Files of any size: read line by line, zipped or not, and known by their hash."""
 
 from __future__ import annotations
 
 import gzip
+import hashlib
 from pathlib import Path
 from typing import IO, cast
 
@@ -14,3 +15,9 @@ def opened(path: Path) -> IO[bytes]:
     with path.open("rb") as file:
         zipped = file.read(len(_GZIP)) == _GZIP
     return cast("IO[bytes]", gzip.open(path)) if zipped else path.open("rb")
+
+
+def sha256_of(path: Path) -> str:
+    """The hash of a file, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

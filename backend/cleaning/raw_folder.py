@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -87,15 +86,6 @@ def parsed(line: bytes) -> dict[str, Any]:
 def in_order(id_: str) -> tuple[int, str]:
     """A key that sorts Zoho's numbers by their value and other ids after those of their length."""
     return len(id_), id_
-
-
-def digest(path: Path) -> str:
-    """The SHA-256 of a file, read in pieces."""
-    found = sha256()
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            found.update(piece)
-    return found.hexdigest()
 
 
 def _numbered(path: Path) -> Iterator[tuple[int, int, bytes]]:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from backend.services.deploying import card_beside, sha256_of
+from backend.cleaning.files import sha256_of
+from backend.services.deploying import card_beside
 from backend.services.importing import as_it_is, import_files
 from backend.store.knowledge import solved_ticket_count
 from backend.store.models import Model, add_model, is_removed, models, move_model

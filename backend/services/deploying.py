@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from sqlite_utils import Database
 
+from backend.cleaning.files import sha256_of
 from backend.domain.errors import BadInput, Conflict, HashMismatch, NotAGguf
 from backend.domain.model_card import FILE_NAME, ModelCard, check_prompt_format
 from backend.store import aliases
@@ -17,7 +17,6 @@ from backend.store.models import Model, add_model, model_named, remove_model, se
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MAGIC = b"GGUF"
-_CHUNK = 1 << 20
 
 
 def add_gguf(
@@ -142,15 +141,6 @@ def card_beside(path: Path) -> ModelCard | None:
         if card.is_file():
             return ModelCard.from_json(card.read_bytes())
     return None
-
-
-def sha256_of(path: Path) -> str:
-    """Hash of a file, read in pieces."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(_CHUNK):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def _check_base_url(base_url: str) -> None:

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import httpx2
 
+from backend.cleaning.files import sha256_of
 from backend.domain.errors import (
     BadInput,
     DiskFull,
@@ -27,7 +28,6 @@ from backend.domain.errors import (
     UnusableModel,
 )
 from backend.domain.model_card import FILE_NAME, ModelCard, check_prompt_format
-from backend.services.deploying import sha256_of
 
 SCHEME = "hf://"
 ENDPOINT = "https://huggingface.co"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from backend.cleaning.files import sha256_of
 from backend.domain.errors import (
     BadInput,
     Forbidden,
@@ -19,7 +20,6 @@ from backend.domain.errors import (
     WrongPromptFormat,
 )
 from backend.domain.model_card import ModelCard
-from backend.services.deploying import sha256_of
 from backend.services.fetching import Reference, fetch
 from tests.hub_server import TOKEN, Hub, Repository, hub_server
 from tests.tiny_gguf import write_tiny_gguf

@@ -13,6 +13,7 @@ from gguf import GGUFReader
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 from transformers import AutoTokenizer
 
+from backend.cleaning.files import sha256_of
 from backend.domain.errors import (
     BadInput,
     BadSettings,
@@ -31,7 +32,6 @@ from trainer.prepare import read_examples
 from trainer.reference import reference_logits
 from trainer.room import check_disk, check_memory
 from trainer.rows import rendered
-from trainer.steps import sha256
 
 SMALL = Extent(prompts=3, tokens=8)
 
@@ -61,7 +61,7 @@ def test_an_export_brings_its_card(merged: Path, examples: Path, tmp_path: Path)
     check_prompt_format(card)
     assert (card.name, card.base, card.quantisation) == ("tuned", "base", "Q8_0")
     assert (card.prompt_format, card.prompt_tokens) == ("suggest-answer/1", 300)
-    assert (card.sha256, card.context_tokens) == (sha256(out), 512)
+    assert (card.sha256, card.context_tokens) == (sha256_of(out), 512)
     exact, quantised = card.metrics["parity_f16"], card.metrics["parity_q8_0"]
     assert exact["kl"] < 1e-5
     assert exact["kl"] < quantised["kl"] < 1e-2
@@ -114,7 +114,7 @@ def test_a_damaged_step_is_done_again(merged: Path, tmp_path: Path) -> None:
 
     again = export(wanted)
 
-    assert again.sha256 == first.sha256 == sha256(tmp_path / "a.gguf")
+    assert again.sha256 == first.sha256 == sha256_of(tmp_path / "a.gguf")
 
 
 def test_steps_of_another_model_are_not_taken(merged: Path, base: Path, tmp_path: Path) -> None:

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
+from backend.cleaning.files import sha256_of
 from backend.domain.errors import Forbidden
 from backend.domain.model_card import ModelCard
 from backend.services.fetching import Reference, fetch
 from tests.hub_server import TOKEN, Hub, Repository, hub_server
 from tests.tiny_gguf import write_tiny_gguf
 from trainer.push import Push, push
-from trainer.steps import sha256
 
 REPOSITORY = "team/answers"
 
@@ -36,7 +36,7 @@ def hub() -> Iterator[Hub]:
 def gguf(tmp_path: Path) -> Path:
     path = write_tiny_gguf(tmp_path / "tuned.gguf")
     card = ModelCard(
-        name="tuned", sha256=sha256(path), base="llama", metrics={"parity_f16": {"kl": 1e-7}}
+        name="tuned", sha256=sha256_of(path), base="llama", metrics={"parity_f16": {"kl": 1e-7}}
     )
     (tmp_path / "tuned.model_card.json").write_text(card.to_json())
     return path

@@ -21,11 +21,12 @@ import torch
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 from transformers import AutoTokenizer
 
+from backend.cleaning.files import sha256_of
 from backend.domain.errors import NotAGguf
 from backend.domain.prompt import Message
 from trainer.parity import opened
 from trainer.reference import load_model, logits_of
-from trainer.steps import mark_of_folder, sha256
+from trainer.steps import mark_of_folder
 
 PLAIN = (
     "{% for message in messages %}{{ message.role | capitalize }}: {{ message.content }}\n\n"
@@ -101,7 +102,7 @@ class GgufSubject:
         """Of the file. Raises NotAGguf if there is none."""
         if not self.path.is_file():
             raise NotAGguf(f"{self.path} is no file. Give the path of a .gguf file.")
-        return sha256(self.path)
+        return sha256_of(self.path)
 
     @contextmanager
     def engine(self) -> Iterator[Engine]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.cleaning.raw_folder import digest, line_at, lines_that_count, raw_files
+from backend.cleaning.raw_folder import line_at, lines_that_count, raw_files
 from backend.cleaning.side_by_side import cut, in_processes
 from backend.domain.errors import BadInput, Unavailable
 
@@ -50,12 +50,6 @@ def test_a_folder_without_exports_and_a_line_without_an_id_are_refused(tmp_path:
         lines_that_count(written(tmp_path, '{"record":{}}\n'))
     with pytest.raises(BadInput, match="cannot be read"):
         lines_that_count(tmp_path / "nowhere.jsonl")
-
-
-def test_a_file_is_known_by_its_digest(tmp_path: Path) -> None:
-    path = written(tmp_path, "abc")
-
-    assert digest(path).startswith("ba7816bf8f01cfea")
 
 
 def slow_square(number: int) -> int:
