@@ -15,8 +15,6 @@ from backend.store.knowledge import put_articles, put_solved_tickets
 from tests.product import Product, running
 from tests.tiny_gguf import write_tiny_gguf
 
-SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
-
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:

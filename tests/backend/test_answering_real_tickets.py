@@ -13,16 +13,14 @@ import pytest
 
 from backend.services.deploying import add_gguf, add_nearest
 from backend.store.database import open_database
-from tests.conftest import SHARED
 from tests.product import Json, Product, running
+from tests.shared_sets import SHARED, on_shared_sets
 from tests.tiny_gguf import write_tiny_gguf
 
 HELPDESK = SHARED / "helpdesk"
 NUMBER = 20
 
-pytestmark = pytest.mark.skipif(
-    not HELPDESK.is_dir(), reason="no real tickets beside this checkout"
-)
+pytestmark = on_shared_sets
 
 
 def command(state_dir: Path, *arguments: str, text: str = "") -> str:
@@ -62,9 +60,7 @@ def tickets() -> list[Json]:
     return rows[:: len(rows) // NUMBER][:NUMBER]
 
 
-@pytest.mark.parametrize(
-    "ticket", tickets() if HELPDESK.is_dir() else [], ids=lambda row: row["id"]
-)
+@pytest.mark.parametrize("ticket", tickets() if SHARED.exists() else [], ids=lambda row: row["id"])
 def test_three_candidates_with_their_sources(real: Product, ticket: Json) -> None:
     printed = command(real.state_dir, "ask", "--json", "--names", text=json.dumps(ticket))
 

@@ -16,13 +16,10 @@ from backend.privacy import generic
 from backend.store.database import open_database
 from backend.store.knowledge import solved_tickets
 from backend.store.search import passages_for
-from tests.conftest import SHARED
 from tests.zoho.commands import connect, raw, run
 from tests.zoho.local import LocalZoho, local_zoho
 from trainer.choices import Choices, Sources
 from trainer.prepare import prepare, read_examples
-
-pytestmark = pytest.mark.skipif(not SHARED.exists(), reason="the real texts are not here")
 
 
 @pytest.fixture(scope="module")

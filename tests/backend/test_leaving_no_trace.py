@@ -12,9 +12,10 @@ from backend.cli import cli
 from backend.privacy import find
 from backend.store.database import open_database
 from backend.store.models import Model, add_model
-from tests.conftest import SHARED, fill
+from tests.conftest import fill
 from tests.openai_server import Asked, Refusal, Reply, chat_server
 from tests.product import Product, running
+from tests.shared_sets import SHARED, on_shared_sets
 
 TEXTS = ("question", "text", "answer", "comment", "ideal_answer")
 SETS = SHARED / "pii" / "real_tickets_refilled.jsonl"
@@ -61,6 +62,7 @@ def state_dir(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@on_shared_sets
 def test_logs_metrics_and_exports_hold_nobody_s_data(state_dir: Path) -> None:
     with chat_server(quoting) as chats:
         db = open_database(state_dir / "suggest-answer.db")

@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 
 from backend.cleaning.duplicates import ALIKE, likeness, signatures_of
 from backend.domain.errors import BadInput, BadSettings
-from tests.conftest import SHARED
 from tests.desk_lines import Line, of_forum_thread, threads_of, ticket
+from tests.shared_sets import SHARED, on_shared_sets
 from trainer.choices import Choices, Sources
 from trainer.prepare import prepare, read_examples
 
@@ -204,7 +204,7 @@ def test_nothing_to_prepare_is_refused(tmp_path: Path) -> None:
         prepared(tmp_path, [])
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the real threads are not here")
+@on_shared_sets
 def test_real_threads_are_prepared_and_every_one_is_accounted_for(tmp_path: Path) -> None:
     path = SHARED / "helpdesk" / "raw_threads_sample.jsonl"
     rows = [json.loads(one) for one in path.read_text(encoding="utf-8").splitlines()]
@@ -217,7 +217,7 @@ def test_real_threads_are_prepared_and_every_one_is_accounted_for(tmp_path: Path
     assert set(card["languages"]) <= {"en", "fr", "es", "de", ""}
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the shared sets are not here")
+@on_shared_sets
 def test_tickets_in_many_languages_are_prepared(tmp_path: Path) -> None:
     folder = SHARED / "multilingual"
     rows = [

@@ -1,4 +1,4 @@
-"""`python -m tests.zoho`: a local Zoho with real texts in it, as a process of its own."""
+"""`python -m tests.zoho`: a local Zoho with support texts in it, as a process of its own."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""Desk's articles as its API shows them, made from real articles in three languages."""
+"""Desk's articles as its API shows them, made from articles in several languages."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.zoho import texts
 from tests.zoho.desk_records import DEPARTMENTS, page, stamp
-from tests.zoho.real_texts import rows
 
 Json = dict[str, Any]
 FIRST_ARTICLE = 22372000000094160
@@ -27,13 +27,8 @@ class ArticleRecord:
 
 
 def articles() -> dict[str, ArticleRecord]:
-    """The help desk's articles in English, then those in three languages; by id."""
-    found = [_article(row, number) for number, row in enumerate(rows("helpdesk/kb/articles.jsonl"))]
-    parallel: dict[str, dict[str, Json]] = {}
-    for row in rows("multilingual/kb_letsencrypt_uk_ru_en.jsonl"):
-        parallel.setdefault(row["id"], {})[row["lang"]] = row
-    for versions in parallel.values():
-        found.append(_translated(versions, len(found)))
+    """The help desk's articles in English, then those in several languages; by id."""
+    found = [_translated(versions, number) for number, versions in enumerate(texts.articles())]
     return {article.record["id"]: article for article in found}
 
 
@@ -64,7 +59,8 @@ def _article(row: Json, number: int) -> ArticleRecord:
 
 def _translated(versions: dict[str, Json], number: int) -> ArticleRecord:
     made = _article(versions["en"], number)
-    for place, language in enumerate(("uk", "ru"), start=2):
+    others = [language for language in ("uk", "ru") if language in versions]
+    for place, language in enumerate(others, start=2):
         locale = {
             "locale": language,
             "translationId": str(FIRST_ARTICLE + 100 * number + place),

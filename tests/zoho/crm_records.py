@@ -1,4 +1,4 @@
-"""CRM's records as its API shows them, made from real support texts. Same number, same bytes."""
+"""CRM's records as its API shows them, made from support texts. Same number, same bytes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from tests.zoho.desk_records import agent, customer, page
-from tests.zoho.real_texts import Talk, Turn, rows, talks
+from tests.zoho.texts import Talk, Turn, answers, talks
 
 Json = dict[str, Any]
 FIRST_CASE, FIRST_SOLUTION = 3652397000001234001, 3652397000002000001
@@ -112,23 +112,21 @@ def _note(record: Json, number: int, started: datetime) -> Json:
 
 
 def solutions() -> dict[str, Json]:
-    """Questions and answers in three languages, one Solution each; by id."""
+    """Questions and answers in several languages, one Solution each; by id."""
     found: dict[str, Json] = {}
-    for row in rows("multilingual/faq_uk_ru_en.jsonl"):
-        for language in ("uk", "ru", "en"):
-            number = len(found)
-            moment = datetime(2024, 1, 10, tzinfo=UTC) + timedelta(hours=number)
-            record = {
-                "id": str(FIRST_SOLUTION + 1000 * number),
-                "Solution_Number": f"SOL-{number + 1}",
-                "Solution_Title": row["question"][language][:120],
-                "Question": row["question"][language],
-                "Answer": row["answer"][language],
-                "Status": "Reviewed",
-                "Published": True,
-                "Product_Name": None,
-                "Created_Time": stamp(moment),
-                "Modified_Time": stamp(moment),
-            }
-            found[record["id"]] = record
+    for number, (question, answer) in enumerate(answers()):
+        moment = datetime(2024, 1, 10, tzinfo=UTC) + timedelta(hours=number)
+        record = {
+            "id": str(FIRST_SOLUTION + 1000 * number),
+            "Solution_Number": f"SOL-{number + 1}",
+            "Solution_Title": question[:120],
+            "Question": question,
+            "Answer": answer,
+            "Status": "Reviewed",
+            "Published": True,
+            "Product_Name": None,
+            "Created_Time": stamp(moment),
+            "Modified_Time": stamp(moment),
+        }
+        found[str(record["id"])] = record
     return found

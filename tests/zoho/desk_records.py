@@ -1,4 +1,4 @@
-"""Desk's tickets as its API shows them, made from real support texts. Same number, same bytes."""
+"""Desk's tickets as its API shows them, made from support texts. Same number, same bytes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import html
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.zoho.real_texts import Talk, Turn, talks
+from tests.zoho.texts import Talk, Turn, talks
 
 Json = dict[str, Any]
 FIRST_TICKET = 22372000000212001
@@ -105,7 +105,7 @@ def _when(item: Json) -> str:
 
 
 def ticket(number: int) -> TicketRecord:
-    """Ticket `number`: after the last real text the first one comes again."""
+    """Ticket `number`: after the last text the first one comes again."""
     talk = talks()[number % len(talks())]
     started = datetime.fromisoformat(talk.created).replace(tzinfo=UTC) + timedelta(
         hours=number % 24, minutes=number % 60, seconds=number // len(talks())

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from backend.cleaning.duplicates import groups, likeness, signature, signatures_of
-from tests.conftest import SHARED
+from tests.shared_sets import SHARED, on_shared_sets
 
 WORDS = [f"word{number}" for number in range(3_000)]
 
@@ -51,7 +51,7 @@ def test_a_thousand_times_the_same_text_is_one_group() -> None:
     assert [len(rows) for rows in found] == [20_000]
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the real threads are not here")
+@on_shared_sets
 def test_the_labelled_pairs_of_real_threads_are_found() -> None:
     path = SHARED / "helpdesk" / "raw_threads_sample.jsonl"
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from backend.cleaning.language import language_of
-from tests.conftest import SHARED
+from tests.shared_sets import SHARED, on_shared_sets
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_the_answer_tells_where_the_question_does_not() -> None:
     assert language_of("Error 0x8004?", "Будь ласка, перезапустіть програму.") == "uk"
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the shared sets are not here")
+@on_shared_sets
 def test_real_questions_in_eight_languages_are_told() -> None:
     right = Counter[str]()
     all_ = Counter[str]()
@@ -49,7 +49,7 @@ def test_real_questions_in_eight_languages_are_told() -> None:
     assert right["uk"] == all_["uk"]
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the shared sets are not here")
+@on_shared_sets
 def test_parallel_questions_in_ukrainian_and_russian_are_told_apart() -> None:
     lines = (SHARED / "multilingual" / "faq_uk_ru_en.jsonl").read_text("utf-8").splitlines()
     rows = [json.loads(line) for line in lines]

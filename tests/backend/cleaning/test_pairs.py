@@ -18,8 +18,8 @@ from backend.cleaning.pairs import (
     Pair,
     pair_of,
 )
-from tests.conftest import SHARED
 from tests.desk_lines import Line, comment, of_forum_thread, thread, threads_of, ticket
+from tests.shared_sets import SHARED, on_shared_sets
 
 ASKED, ANSWER = "I cannot log in. What can I do?", "Please open Settings, then press Reset."
 
@@ -160,7 +160,7 @@ def test_what_a_ticket_tells_of_its_people() -> None:
     assert known.emails == ("ana@customer.example", "jade@acme.example")
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the real threads are not here")
+@on_shared_sets
 def test_real_threads_give_pairs_and_every_drop_has_its_reason() -> None:
     path = SHARED / "helpdesk" / "raw_threads_sample.jsonl"
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

@@ -13,7 +13,7 @@ from sqlite_utils import Database
 from backend.domain.errors import BadInput
 from backend.services.importing import Imported, as_it_is, import_files
 from backend.store.knowledge import solved_ticket_count
-from tests.conftest import SHARED
+from tests.shared_sets import SHARED, on_shared_sets
 
 DEMO = Path(__file__).resolve().parents[3] / "demo" / "corpus"
 ARTICLE = {"id": "limits", "title": "Limits", "body": "Ten a day.", "url": "https://x/limits"}
@@ -179,7 +179,7 @@ def test_the_demo_help_desk_is_imported_whole(db: Database) -> None:
     assert imported.skipped == {}
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the real tickets are not here")
+@on_shared_sets
 def test_real_tickets_are_imported_whole(db: Database) -> None:
     folder = SHARED / "helpdesk"
 
