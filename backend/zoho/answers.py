@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -20,13 +21,19 @@ class Answer:
     sent_at: float
 
 
-def rows_of(body: Any, name: str = "data") -> list[dict[str, Any]]:
-    """The rows of a list; none for an answer without a body. Raises ZohoError otherwise."""
+def rows_of(body: Any, name: str = "data", *, key: str = "id") -> list[dict[str, Any]]:
+    """The rows of a list, each with its key; none for an answer without a body.
+
+    Raises ZohoError for what is no such list, and for a row that has no key: it could be neither
+    read nor told from the others.
+    """
     if body is None:
         return []
     rows = body.get(name) if isinstance(body, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise _strange(f"a list without {name!r}")
+    if not all(row.get(key) for row in rows):
+        raise _strange(f"a row of {name!r} without {key!r}")
     return rows
 
 
@@ -48,6 +55,15 @@ def _strange(what: str) -> ZohoError:
         f"Zoho answers with {what}, in a shape that this version does not know. Everything read "
         "so far is kept. Please report it; docs/zoho.md says what was never tried on a live portal."
     )
+
+
+def moment_of(text: Any) -> datetime | None:
+    """A time that a record tells, by UTC where it tells no zone; None for what is no time."""
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def json_of(response: requests.Response) -> Any:

@@ -12,12 +12,12 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 from backend.domain.errors import ZohoError, ZohoNotFound
-from backend.zoho.answers import page_of, record_of, rows_of
+from backend.zoho.answers import moment_of, page_of, record_of, rows_of
 from backend.zoho.calls import NO_HEADERS, Api
 from backend.zoho.journal import Kept, Page, Span
 
@@ -28,6 +28,7 @@ PER_PAGE = 200
 READS_OF_ONE_LIST = 6
 MAIL_MARGIN = timedelta(days=2)
 _CONTACTS_KEPT = 500
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _NOTE_FIELDS = "Note_Title,Note_Content,Parent_Id,Owner,Created_Time,Modified_Time"
 _REPLY = re.compile(r"^\s*(?:(?:re|fwd?|aw|wg|sv|rv|отв|відп|пер)\s*(?:\[\d+\])?\s*:\s*)+", re.I)
 
@@ -130,7 +131,7 @@ class Cases(_Records):
         contact = (record.get("Related_To") or {}).get("id")
         mails = self._of_contact(str(contact)) if contact else []
         mine = [mail for mail in mails if belongs(mail, record)]
-        mine.sort(key=lambda mail: (_moment(mail["time"]), str(mail["message_id"])))
+        mine.sort(key=lambda mail: (moment_of(mail.get("time")) or _LONG_AGO, mail["message_id"]))
         emails = [text for mail in mine for text in self._text(str(contact), mail)]
         return {"record": record, "notes": self._notes(record_id), "emails": emails}
 
@@ -160,7 +161,7 @@ class Cases(_Records):
         while index is not None:
             asked = {"index": index} if index else {}
             body = self._optional(f"Contacts/{contact}/Emails", asked)
-            found += rows_of(body, "Emails")
+            found += rows_of(body, "Emails", key="message_id")
             page = page_of(body)
             index = page.get("next_index") if page.get("more_records") else None
         with self._lock:
@@ -171,7 +172,8 @@ class Cases(_Records):
 
     def _text(self, contact: str, mail: Json) -> list[Json]:
         name = quote(str(mail["message_id"]), safe="")
-        return rows_of(self._optional(f"Contacts/{contact}/Emails/{name}", {}), "Emails")
+        body = self._optional(f"Contacts/{contact}/Emails/{name}", {})
+        return rows_of(body, "Emails", key="message_id")
 
     def _optional(self, path: str, asked: Mapping[str, str | int]) -> Json | None:
         """What belongs to a Case; None if it has gone."""
@@ -183,7 +185,10 @@ class Cases(_Records):
 
 
 def belongs(mail: Mapping[str, Any], case: Mapping[str, Any]) -> bool:
-    """Whether a mail of the Case's contact is part of its conversation."""
+    """Whether a mail of the Case's contact is part of its conversation.
+
+    Where the mail or the Case does not tell its time, the subject alone says too little.
+    """
     linked = mail.get("linked_record")
     if linked:
         return str(linked.get("id")) == str(case["id"])
@@ -192,16 +197,15 @@ def belongs(mail: Mapping[str, Any], case: Mapping[str, Any]) -> bool:
     if number and re.search(rf"(?<![\w-]){re.escape(number)}(?![\w-])", subject):
         return True
     same = _plain(subject) and _plain(subject) == _plain(str(case.get("Subject") or ""))
-    begun, ended = _moment(case["Created_Time"]), _moment(case["Modified_Time"])
-    return bool(same) and begun - MAIL_MARGIN <= _moment(mail["time"]) <= ended + MAIL_MARGIN
+    begun, ended = moment_of(case.get("Created_Time")), moment_of(case.get("Modified_Time"))
+    sent = moment_of(mail.get("time"))
+    if not (same and begun and ended and sent):
+        return False
+    return begun - MAIL_MARGIN <= sent <= ended + MAIL_MARGIN
 
 
 def _plain(subject: str) -> str:
     return " ".join(_REPLY.sub("", subject).split()).casefold()
-
-
-def _moment(text: Any) -> datetime:
-    return datetime.fromisoformat(str(text))
 
 
 def _since(since: datetime | None) -> Mapping[str, str]:

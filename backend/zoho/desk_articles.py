@@ -7,10 +7,12 @@ from typing import Any
 from urllib.parse import quote
 
 from backend.domain.errors import ZohoNotFound
-from backend.zoho.answers import record_of
+from backend.zoho.answers import record_of, rows_of
 from backend.zoho.calls import Api
 from backend.zoho.desk_lists import Json, whole
 from backend.zoho.journal import Kept, Page, Span
+
+_LOCALES = "availableLocaleTranslations"
 
 
 class Articles:
@@ -41,7 +43,8 @@ class Articles:
         if record is None or record.get("status") != "Published":
             return None
         found = []
-        for one in record.get("availableLocaleTranslations") or []:
+        listed = rows_of(record, _LOCALES, key="locale") if record.get(_LOCALES) else []
+        for one in listed:
             if one["locale"] != record.get("locale") and one.get("status") in (None, "Published"):
                 found += self._translation(record_id, str(one["locale"]))
         return {"record": record, "translations": found}
@@ -57,6 +60,6 @@ class Articles:
 def _article_mark(row: Json) -> str:
     versions = [
         f"{one.get('locale')}={one.get('translationId')}={one.get('status')}"
-        for one in row.get("availableLocaleTranslations") or []
+        for one in row.get(_LOCALES) or []
     ]
     return "|".join(map(str, (row.get("modifiedTime"), row.get("latestVersion"), *versions)))

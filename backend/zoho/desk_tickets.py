@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from backend.domain.errors import ZohoError, ZohoForbidden, ZohoNotFound
-from backend.zoho.answers import record_of, rows_of
+from backend.zoho.answers import moment_of, record_of, rows_of
 from backend.zoho.calls import Api
 from backend.zoho.credits import LIST_PAGE
 from backend.zoho.desk_lists import (
@@ -185,9 +185,10 @@ def _archived_mark(row: Json) -> str:
 
 def _is_within(row: Json, span: Span) -> bool:
     """Whether a row of a list that cannot be asked by time is to be read again."""
-    if not (span.again and span.since and row.get("modifiedTime")):
+    modified = moment_of(row.get("modifiedTime"))
+    if not (span.again and span.since and modified):
         return True
-    return _modified(row) >= datetime.fromisoformat(span.since).timestamp()
+    return modified.timestamp() >= datetime.fromisoformat(span.since).timestamp()
 
 
 def _in_the_bin(record: Json | None) -> bool:
@@ -196,5 +197,5 @@ def _in_the_bin(record: Json | None) -> bool:
 
 def _modified(record: Json | None) -> float:
     """When a ticket was last modified, as a time stamp; 0.0 where Desk does not say."""
-    text = (record or {}).get("modifiedTime")
-    return datetime.fromisoformat(text).timestamp() if isinstance(text, str) else 0.0
+    found = moment_of((record or {}).get("modifiedTime"))
+    return found.timestamp() if found else 0.0

@@ -181,7 +181,7 @@ def _listed(api: Api, module: str, field: str) -> tuple[int, list[str]]:
         rows, page = rows_of(body), page_of(body)
         if not contacts:
             related = (row.get("Related_To") for row in rows)
-            contacts = [str(one["id"]) for one in related if one]
+            contacts = [str(one["id"]) for one in related if one and one.get("id")]
         count += len(rows)
         number += 1
         token = page.get("next_page_token") if number > PAGES_BY_NUMBER else None
@@ -196,5 +196,5 @@ def _mails_of(api: Api, contacts: Sequence[str]) -> float:
     for contact in looked_at:
         body = api.get(f"Contacts/{contact}/Emails").body
         more = 2 if page_of(body).get("more_records") else 1
-        found += len(rows_of(body, "Emails")) * more
+        found += len(rows_of(body, "Emails", key="message_id")) * more
     return found / len(looked_at) if looked_at else 0.0

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import wraps
+from typing import Any
 
 from flask import Response, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from tests.zoho.portal import ORG_ID, Fault, Portal
 
+Json = dict[str, Any]
 Route = Callable[..., ResponseReturnValue]
+_BARE = {
+    "no_id": ("id", "message_id"),
+    "no_time": ("time", "Created_Time", "Modified_Time", "createdTime", "modifiedTime"),
+}
 
 
 def portal() -> Portal:
@@ -111,10 +118,21 @@ def _served(
     if product == "desk" and found.weights:
         answer.headers["X-Rate-Limit-Remaining-v3"] = str(found.credits_left)
         answer.headers["X-Rate-Limit-Request-Weight-v3"] = str(weight)
+    if bare := found.take_fault(request.path, *_BARE):
+        answer.set_data(json.dumps(_without(answer.get_json(), _BARE[bare.kind])))
     ending = found.take_fault(request.path, "drop", "cut")
     if ending:
         _break_off(answer if ending.kind == "cut" else None)
     return answer
+
+
+def _without(body: Json, names: Collection[str]) -> Json:
+    """A record, or a list of records, in which these fields are missing."""
+    lists = {name: rows for name, rows in body.items() if name in ("data", "Emails")}
+    for row in [row for rows in lists.values() for row in rows] or [body]:
+        for name in names:
+            row.pop(name, None)
+    return body
 
 
 def _broken(product: str, fault: Fault) -> ResponseReturnValue:

@@ -25,7 +25,8 @@ class Fault:
     kinds: `expired`, `error` (with `status`), `busy` (429 without Retry-After), `spent` (429 with
     Retry-After `seconds`), `drop` (the connection closes), `cut` (half a body), `slow`
     (`seconds`), `reply` (the ticket being read gets another message), `delete` (it disappears),
-    `not_json`, `strange` (JSON of another shape), `shift` (the first of a list goes).
+    `not_json`, `strange` (JSON of another shape), `shift` (the first of a list goes), `no_id`
+    (rows without their ids), `no_time` (records without their times).
     """
 
     kind: str

@@ -162,3 +162,39 @@ def test_an_answer_of_another_shape_is_told_and_nothing_is_lost(
     for name, wanted in WANTED.items():
         if name.startswith(product):
             assert read_lines(raw / name) == wanted
+
+
+@pytest.mark.parametrize(
+    ("product", "path"),
+    [
+        ("desk", r"/articles$"),
+        ("desk", r"/tickets/search"),
+        ("desk", r"/conversations$"),
+        ("crm", r"/Cases$"),
+        ("crm", r"/Emails$"),
+    ],
+)
+def test_rows_without_an_id_are_told_and_nothing_is_lost(
+    zoho: LocalZoho, export: Export, raw: Path, product: str, path: str
+) -> None:
+    zoho.fault("no_id", path)
+    with pytest.raises(ZohoError, match=r"without '(message_)?id', in a shape that"):
+        export(product)
+
+    export(product)
+
+    for name, wanted in WANTED.items():
+        if name.startswith(product):
+            assert read_lines(raw / name) == wanted
+
+
+def test_a_record_without_its_times_is_exported(zoho: LocalZoho, export: Export, raw: Path) -> None:
+    zoho.fault("no_time", r"/tickets/\d+$|/Cases/\d+$|/Emails$", times=-1)
+
+    export("desk")
+    export("crm")
+
+    assert len(rows(raw, "desk/tickets.jsonl")) == 60
+    cases = rows(raw, "crm/cases.jsonl")
+    assert len(cases) == 40
+    assert not any("Created_Time" in case["record"] or case["emails"] for case in cases.values())
