@@ -15,6 +15,7 @@ import pytest
 from backend.domain import errors
 from backend.domain.errors import ProductError
 from backend.web.errors import STATUS, problem_title, problem_type, status_of
+from scripts.bench.__main__ import NAMES as BENCHMARKS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 250, 40
@@ -184,3 +185,10 @@ def _paths(text: str) -> set[str]:
 def _exists(name: str) -> bool:
     plain = re.sub(r":\d+$", "", name).rstrip("/")
     return any(ROOT.glob(plain)) if "*" in plain else (ROOT / plain).exists()
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_every_benchmark_that_is_named_can_be_run(name: str) -> None:
+    path = ROOT / "scripts" / "bench" / f"{name}.py"
+    assert path.is_file()
+    assert 'if __name__ == "__main__":' in path.read_text(encoding="utf-8")

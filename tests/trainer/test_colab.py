@@ -63,6 +63,8 @@ def test_the_notebook_ends_with_a_model_on_the_hub(
     notebook = _notebook()
     (parameters,) = [one for one in notebook.cells if "parameters" in one.metadata.get("tags", ())]
     values = {"HUB": HUB, "BASE": BASE, "PRESET": "cpu-tiny", "NAME": "tiny-tuned"}
+    values |= {"REVISION": "main", "WEIGHTS": "*.safetensors"}
+    values["EXAMPLES"] = "work/examples/examples.jsonl"
     values["CHANGES"] = "--epochs 1 --rank 4 --samples 0 --threads 1"
     parameters.source = "\n".join(f"%env {name}={value}" for name, value in values.items())
 

@@ -1,0 +1,132 @@
+"""Base against tuned on real tickets: a tiny base that read a shop's texts, tuned on a help desk's.
+
+    python -m scripts.bench tuning --family llama --work DIR --data ../shared/data
+
+Every step is the command that people use: prepare and pretrain on `retail`, prepare and train on
+`helpdesk`, merge, export of both models (compared with transformers on the way), evaluate on the
+golden tickets, which are the newest. The vocabulary is made of the shop's texts too, so the base
+has seen nothing of the help desk. The same command goes on where it was stopped. Printed is the
+table with the paired bootstrap's intervals, and what each step took; 1 if the tuned model does
+not win with the whole interval in both loss and chrF.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+BASE, TUNED = "base", "tuned"
+SECONDS = "seconds.json"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is tuned and for how long."""
+
+    family: str
+    work: Path
+    data: Path
+    base_epochs: int
+    epochs: int
+    threads: int
+
+    def steps(self) -> list[tuple[str, str]]:
+        """Name and command of each step; `{}` stands for the working folder."""
+        retail, desk = self.data / "retail", self.data / "helpdesk"
+        asked = "--golden-share {} --validation-share {} --passage-share 0 --articles-as {}"
+        loop = f"--threads {self.threads}"
+        return [
+            (
+                "prepare retail",
+                f"prepare --articles {_quoted(retail / 'abcd_agent_guidelines.jsonl')} "
+                f"--tickets {_quoted(retail / 'bitext_pairs.jsonl')} --out {{}}/retail "
+                f"{asked.format(0, 0, 'examples')} --near-duplicates together",
+            ),
+            (
+                "prepare helpdesk",
+                f"prepare --tickets {_quoted(desk / 'tickets.jsonl')} --out {{}}/helpdesk "
+                + asked.format(0.05, 0.03, "passages"),
+            ),
+            (
+                "pretrain",
+                f"pretrain --family {self.family} --examples {{}}/retail/examples.jsonl "
+                f"--out {{}}/base --epochs {self.base_epochs} {loop}",
+            ),
+            (
+                "train",
+                "train --base {}/base --examples {}/helpdesk/examples.jsonl --out {}/adapter "
+                f"--preset cpu-tiny --epochs {self.epochs} --batch-rows 8 --measurements 2 {loop}",
+            ),
+            ("merge", "merge --base {}/base --adapter {}/adapter --out {}/merged"),
+            ("export base", f"{_export(BASE)} --model {{}}/base"),
+            ("export tuned", f"{_export(TUNED)} --model {{}}/merged"),
+            (
+                "evaluate",
+                "evaluate --examples {}/helpdesk/examples.jsonl --out {}/evaluation "
+                f"--gguf {BASE}={{}}/{BASE}.gguf --gguf {TUNED}={{}}/{TUNED}.gguf "
+                "--prompt-tokens 512",
+            ),
+        ]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs what has not been run and prints; 1 if the tuned model does not win clearly."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--family", choices=("llama", "gptj"), default="llama")
+    parser.add_argument("--work", type=Path, required=True, help="folder to work in")
+    parser.add_argument("--data", type=Path, required=True, help="has retail/ and helpdesk/")
+    parser.add_argument("--base-epochs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=1)
+    given = Plan(**vars(parser.parse_args(arguments)))
+    given.work.mkdir(parents=True, exist_ok=True)
+    for name, command in given.steps():
+        _run(given.work, name, command.replace("{}", _quoted(given.work)))
+    took = json.loads((given.work / SECONDS).read_text("utf-8"))
+    print(given.family)
+    print((given.work / "evaluation" / "evaluation.md").read_text("utf-8"))
+    print(", ".join(f"{name} {seconds:.0f} s" for name, seconds in took.items()))
+    return 0 if _won(given.work / "evaluation" / "evaluation.json") else 1
+
+
+def _export(name: str) -> str:
+    """Of a model in float16: nothing but the tuning is between the two."""
+    return (
+        f"export --out {{}}/{name}.gguf --quantisation F16 --name {name} "
+        f"--examples {{}}/helpdesk/examples.jsonl"
+    )
+
+
+def _run(work: Path, name: str, command: str) -> None:
+    """One step, unless it is done; its seconds are added up over interruptions."""
+    path = work / SECONDS
+    took: dict[str, float] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    started = time.monotonic()
+    ended = subprocess.run([sys.executable, "-m", "trainer", *shlex.split(command)], check=False)
+    took[name] = took.get(name, 0.0) + time.monotonic() - started
+    path.write_text(json.dumps(took), encoding="utf-8")
+    if ended.returncode != 0:
+        sys.exit(f"The step {name} failed.")
+
+
+def _won(path: Path) -> bool:
+    """Whether the differences of loss and chrF exclude zero, in the right direction."""
+    tuned: dict[str, Any] = json.loads(path.read_text("utf-8"))["subjects"][1]
+    apart = tuned["differences"]
+    return bool(apart["loss"]["high"] < 0 < apart["chrF"]["low"])
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
