@@ -3,13 +3,13 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { axeFindings, openPage, picture, startBrowser } from './browser.mjs'
+import { endAll } from './ending.mjs'
 import { startProduct } from './product.mjs'
 
 /** @import { Browser, BrowserContextOptions, Page } from 'playwright-core' */
 
-/** @type {Awaited<ReturnType<typeof startProduct>>} */
-let product
-/** @type {Browser} */
+let product = /** @type {Awaited<ReturnType<typeof startProduct>>} */ (/** @type {unknown} */ (undefined))
+/** @type {Browser | undefined} */
 let browser
 
 before(async () => {
@@ -18,10 +18,7 @@ before(async () => {
   assert.equal(models.filter(({ active }) => active).length, 3, 'The demo needs its three models: see demo/models.')
   browser = await startBrowser()
 })
-after(async () => {
-  await browser.close()
-  await product.stop()
-})
+after(() => endAll({ browser: () => browser?.close(), product: () => product?.stop() }))
 
 /**
  * @param {string} name
@@ -29,7 +26,7 @@ after(async () => {
  * @param {(page: Page) => Promise<void>} act
  */
 async function onPage(name, options, act) {
-  const { page, trouble, close } = await openPage(browser, product.base, options)
+  const { page, trouble, close } = await openPage(/** @type {Browser} */ (browser), product.base, options)
   try {
     await page.locator('.entry').first().waitFor()
     await act(page)

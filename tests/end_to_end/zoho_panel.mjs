@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach } from 'node:test'
 import { axeFindings, picture, startBrowser } from './browser.mjs'
+import { endAll } from './ending.mjs'
 import { Backend } from './host/backend.mjs'
 import { Chats } from './host/chats.mjs'
 import { CASES, CRM_USER, GOOD, TICKETS, USER } from './host/content.mjs'
@@ -40,12 +41,9 @@ export function useZoho(models, environment = {}) {
     else await backend.startChats(NAMES, await chats.start())
     parts.zoho.backend = backend.address
   })
-  after(async () => {
-    await parts.browser?.close()
-    await parts.zoho?.stop()
-    await parts.packed?.remove()
-    await backend.stop()
-    if (models !== 'tiny') await chats.stop()
+  after(() => {
+    const { browser, zoho, packed: zips } = parts
+    return endAll({ browser: () => browser?.close(), Zoho: () => zoho?.stop(), zips: () => zips?.remove(), backend: () => backend.stop(), chats: () => chats.stop() })
   })
   beforeEach(() => {
     chats.reply = (model) => ({ text: GOOD[NAMES.indexOf(model)] ?? '' })
