@@ -40,7 +40,7 @@ export function useScriptedPanel() {
   async function onPage(name, options, act) {
     const { page, trouble, close } = await openPage(/** @type {Browser} */ (browser), base, options)
     try {
-      await page.waitForSelector('.sa-panel')
+      await page.locator('.sa-body > *').first().waitFor() // only then is a ticket open in it
       await act(page)
       await picture(page, name)
       assert.deepEqual(await axeFindings(page), [])
