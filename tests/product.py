@@ -129,9 +129,12 @@ def running(
         if product:
             product.client.close()
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=20)
-        if process.stdout:
-            process.stdout.close()
+        try:
+            process.wait(timeout=60)
+        finally:
+            process.kill()  # one that does not end fails the test, and is not left behind
+            if process.stdout:
+                process.stdout.close()
 
 
 def _address(process: subprocess.Popen[str]) -> str:

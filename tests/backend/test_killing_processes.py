@@ -89,7 +89,7 @@ def test_ending_it_ends_every_child(tmp_path: Path, number: signal.Signals) -> N
 
         assert product.process.wait(timeout=15) == 0
         assert time.monotonic() - begun < 10
-        assert not any(alive(pid) for pids in found for pid in pids)
+        product.wait_until(lambda: not any(alive(pid) for pids in found for pid in pids))
     with running(tmp_path) as product:
         assert product.finished(asked["id"])["state"] == "done"
 

@@ -3,6 +3,7 @@
 import { mkdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import { PATIENCE } from './waiting.mjs'
 
 /** @import { Browser, BrowserContextOptions, Frame, Page } from 'playwright-core' */
 /** @import { AxeResults } from 'axe-core' */
@@ -43,7 +44,7 @@ export async function openPage(browser, base, { path = '/', ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, bypassCSP: false, ...options })
   await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: base })
   const page = await context.newPage()
-  page.setDefaultTimeout(15_000)
+  page.setDefaultTimeout(PATIENCE)
   /** @type {string[]} */
   const trouble = []
   page.on('pageerror', (error) => trouble.push(`error: ${error.message}`))

@@ -9,7 +9,8 @@ import { REPLIES } from '../extension/contract_content.mjs'
 import { picture } from './browser.mjs'
 import { allDone, card, main, message, SMALL, suggest, useScriptedPanel } from './scripted_panel.mjs'
 
-const SLOW = 25
+/** Milliseconds between words: a picture is taken and a button pressed long before the last one. */
+const SLOW = 250
 const { server, onPage } = useScriptedPanel()
 
 test('before anything is asked, the panel says what it is for', () =>
@@ -56,6 +57,7 @@ test('one failed reply says why and leaves the others to be used', () =>
     server.script = () => [{ text: 'Fine.' }, { text: 'Begun', problem }, { text: 'Fine, too.' }]
     await suggest(page)
     await allDone(page, 2)
+    await page.locator('[data-candidate=B][data-state=failed]').waitFor()
 
     const failed = card(page, 'B')
     assert.match(await failed.innerText(), /The model took too long\s+Regenerate to try again\./)

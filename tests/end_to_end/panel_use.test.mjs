@@ -80,7 +80,7 @@ test('an answer from another ticket cannot be inserted', () =>
 
     await page.getByRole('heading', { name: 'Who is allowed' }).waitFor()
     await message(page, 'idle').waitFor()
-    await page.waitForTimeout(200)
+    await page.locator('#toast', { hasText: 'Another ticket is open now' }).waitFor()
 
     assert.equal(await page.locator('#editor').inputValue(), '')
   }))

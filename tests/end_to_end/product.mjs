@@ -6,9 +6,13 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { endProcess } from './ending.mjs'
+
+/** @import { ChildProcess } from 'node:child_process' */
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const PATIENCE = 120_000
+const PATIENCE_OF_A_CALL = 10_000
 
 /**
  * Serve the demo until `stop` is called. The command can be given in SUGGEST_ANSWER_SERVE, with
@@ -24,14 +28,12 @@ export async function startProduct() {
   let said = ''
   child.stdout.on('data', (chunk) => (said += chunk))
   child.stderr.on('data', (chunk) => (said += chunk))
-  const ended = new Promise((/** @type {(value: void) => void} */ done) => child.once('exit', () => done()))
   const stop = async () => {
-    child.kill('SIGTERM')
-    await ended
+    await endProcess(child)
     await rm(state, { recursive: true, force: true })
   }
   try {
-    await ready(base, () => child.exitCode !== null)
+    await ready(base, child)
   } catch (error) {
     await stop()
     throw new Error(`${error instanceof Error ? error.message : error}\n${said}`)
@@ -41,13 +43,14 @@ export async function startProduct() {
 
 /**
  * @param {string} base
- * @param {() => boolean} hasEnded
+ * @param {ChildProcess} child
  */
-export async function ready(base, hasEnded) {
+export async function ready(base, child) {
   const deadline = Date.now() + PATIENCE
   while (Date.now() < deadline) {
-    if (hasEnded()) throw new Error('The product ended before it was ready. It said:')
-    const response = await fetch(`${base}/readyz`).catch(() => null)
+    if (child.exitCode !== null || child.signalCode !== null) throw new Error('The product ended before it was ready. It said:')
+    const response = await fetch(`${base}/readyz`, { signal: AbortSignal.timeout(PATIENCE_OF_A_CALL) }).catch(() => null)
+    await response?.text().catch(() => '') // an answer that is not read keeps its connection
     if (response?.ok) return
     await new Promise((done) => setTimeout(done, 100))
   }

@@ -3,13 +3,14 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { axeFindings, openPage, picture, startBrowser } from './browser.mjs'
+import { endAll } from './ending.mjs'
 import { startProduct } from './product.mjs'
+import { until } from './waiting.mjs'
 
 /** @import { Browser, BrowserContextOptions, Page } from 'playwright-core' */
 
-/** @type {Awaited<ReturnType<typeof startProduct>>} */
-let product
-/** @type {Browser} */
+let product = /** @type {Awaited<ReturnType<typeof startProduct>>} */ (/** @type {unknown} */ (undefined))
+/** @type {Browser | undefined} */
 let browser
 
 before(async () => {
@@ -18,10 +19,7 @@ before(async () => {
   assert.equal(models.filter(({ active }) => active).length, 3, 'The demo needs its three models: see demo/models.')
   browser = await startBrowser()
 })
-after(async () => {
-  await browser.close()
-  await product.stop()
-})
+after(() => endAll({ browser: () => browser?.close(), product: () => product?.stop() }))
 
 /**
  * @param {string} name
@@ -29,9 +27,9 @@ after(async () => {
  * @param {(page: Page) => Promise<void>} act
  */
 async function onPage(name, options, act) {
-  const { page, trouble, close } = await openPage(browser, product.base, options)
+  const { page, trouble, close } = await openPage(/** @type {Browser} */ (browser), product.base, options)
   try {
-    await page.locator('.entry').first().waitFor()
+    await page.locator('.sa-body > *').first().waitFor()
     await act(page)
     await picture(page, `product_${name}`)
     assert.deepEqual(await axeFindings(page), [])
@@ -68,7 +66,7 @@ function shownTexts(page) {
 async function open(page, place) {
   const entry = page.locator('.entry').nth(place)
   await entry.click()
-  await page.locator('.entry[aria-current]').nth(0).waitFor()
+  await page.waitForFunction((wanted) => document.querySelectorAll('.entry')[wanted]?.hasAttribute('aria-current'), place)
   return (await entry.getAttribute('href'))?.replace('#ticket=', '') ?? ''
 }
 
@@ -82,8 +80,10 @@ test('a click brings three replies that grow, with sources, and one is put in th
     t.diagnostic(`from click to first painted word: ${Math.round(first)} ms; lengths seen: ${lengths}`)
     assert.ok(lengths > 1, 'all came at once')
     assert.ok((await page.locator('.sa-chip').count()) >= 1, 'no sources') // the demo's own models read none
-    const [text = ''] = await shownTexts(page)
-    await card(page, 'A').getByRole('button', { name: 'Insert reply A' }).click()
+    const insertable = page.locator('.sa-primary[aria-disabled=false]') // a stored answer may have a gap to fill in first
+    const chosen = page.locator('[data-candidate]', { has: insertable }).first()
+    const text = await chosen.locator('.sa-text').evaluate((one) => one.textContent)
+    await chosen.getByRole('button', { name: /^Insert/ }).click()
     assert.equal(await page.locator('#editor').inputValue(), text)
 
     const outcome = page.waitForRequest((request) => request.url().endsWith('/outcomes') && request.postDataJSON().kind === 'sent')
@@ -102,6 +102,7 @@ test('rated by keyboard alone, the names are shown and counted in the reports', 
   onPage('reports', {}, async (page) => {
     await page.locator('.entry').nth(2).focus() // one of which the solved tickets know an answer
     await page.keyboard.press('Enter')
+    await page.locator('li:nth-child(3) .entry[aria-current]').waitFor()
     await suggest(page)
     for (const label of 'ABC') assert.equal(await card(page, label).locator('.sa-author').isVisible(), false)
     await page.getByRole('button', { name: 'Rate reply A' }).focus()
@@ -156,6 +157,7 @@ test('another ticket opened in the middle does not mix replies', () =>
     await main(page).click()
     const second = await open(page, 4)
     await suggest(page)
+    await until(() => suggestions.has(first) && suggestions.has(second))
     assert.deepEqual(await shownTexts(page), await textsOf(suggestions.get(second)))
 
     await open(page, 3)
@@ -187,6 +189,7 @@ test('a hostile ticket stays text and reaches no other machine', () =>
 test('at 300 pixels, in the dark, in Ukrainian', () =>
   onPage('narrow', { viewport: { width: 300, height: 900 }, colorScheme: 'dark', path: '/?language=uk' }, async (page) => {
     await page.locator('.entry', { hasText: /[іїє]/ }).first().click()
+    await page.locator('.entry[aria-current]', { hasText: /[іїє]/ }).waitFor()
     await suggest(page)
     await page.locator('#panel').evaluate((panel) => panel.scrollIntoView())
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), 0)

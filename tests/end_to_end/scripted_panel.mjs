@@ -5,6 +5,7 @@ import { after, before, beforeEach } from 'node:test'
 import { REPLIES, SOURCES } from '../extension/contract_content.mjs'
 import { ContractServer } from '../extension/contract_server.mjs'
 import { axeFindings, openPage, picture, startBrowser } from './browser.mjs'
+import { endAll } from './ending.mjs'
 
 /** @import { Browser, BrowserContextOptions, Page } from 'playwright-core' */
 
@@ -13,17 +14,14 @@ export const SMALL = { viewport: { width: 1280, height: 760 } }
 /** Start server and browser for a file of tests; each test gets the server as new. */
 export function useScriptedPanel() {
   const server = new ContractServer()
-  /** @type {Browser} */
+  /** @type {Browser | undefined} */
   let browser
   let base = ''
   before(async () => {
     base = await server.start()
     browser = await startBrowser()
   })
-  after(async () => {
-    await browser.close()
-    await server.stop()
-  })
+  after(() => endAll({ browser: () => browser?.close(), server: () => server.stop() }))
   beforeEach(() => {
     server.requests = []
     server.refusal = null
@@ -40,9 +38,9 @@ export function useScriptedPanel() {
    * @param {(page: Page) => Promise<void>} act
    */
   async function onPage(name, options, act) {
-    const { page, trouble, close } = await openPage(browser, base, options)
+    const { page, trouble, close } = await openPage(/** @type {Browser} */ (browser), base, options)
     try {
-      await page.waitForSelector('.sa-panel')
+      await page.locator('.sa-body > *').first().waitFor() // only then is a ticket open in it
       await act(page)
       await picture(page, name)
       assert.deepEqual(await axeFindings(page), [])

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { allDone, message, useZoho, widgetOf } from './zoho_panel.mjs'
+import { allDone, message, turned, useZoho, widgetOf } from './zoho_panel.mjs'
+import { until } from './waiting.mjs'
 
 const { parts, onPage } = useZoho('chats')
 const asked = () => parts.zoho.proxied.filter(({ url, method }) => method === 'POST' && url.endsWith('/suggestions')).length
@@ -15,13 +16,13 @@ test('Desk: opening a ticket asks; coming back to it does not ask again', () =>
     await page.reload()
     const started = await widgetOf(page)
     await allDone(started)
-    await page.getByRole('button', { name: 'Invoice for March' }).click()
-    await page.waitForTimeout(300)
+    await turned(started, () => page.getByRole('button', { name: 'Invoice for March' }).click())
     await allDone(started)
     assert.equal(asked(), 2)
-    await page.getByRole('button', { name: 'I forgot my password' }).click()
-    await page.waitForTimeout(300)
+    const calls = parts.zoho.proxied.length
+    await turned(started, () => page.getByRole('button', { name: 'I forgot my password' }).click())
     await allDone(started)
+    await until(() => parts.zoho.proxied.length > calls)
     assert.equal(asked(), 2)
   }))
 

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { main, SECRET, useZoho } from './zoho_panel.mjs'
+import { PATIENCE, until } from './waiting.mjs'
 
 /** @import { Frame } from 'playwright-core' */
 
@@ -26,6 +27,8 @@ test('which of three engines wrote a reply is told by nothing until all are rate
     for (let round = 0; round < ROUNDS; round += 1) rounds.push(await watched(widget))
 
     const html = await widget.content()
+    const whole = () => bodies.filter((body) => body.startsWith('{')).map((body) => JSON.parse(body)).filter(({ candidates }) => candidates)
+    await until(() => whole().length >= ROUNDS)
     const [stored, written] = [false, true].map((isWritten) => rounds.flatMap(({ seen, engines }) => seen.filter((_, at) => (engines[at] !== 'nearest') === isWritten)))
     assert.ok(stored && written && stored.length === ROUNDS)
     t.diagnostic(`nearest: ${say(stored)}; written: ${say(written)}`)
@@ -41,9 +44,7 @@ test('which of three engines wrote a reply is told by nothing until all are rate
       assert.ok(!html.includes(secret), `the page tells ${secret}`)
       assert.ok(!bodies.some((body) => body.includes(secret)), `the network tells ${secret}`)
     }
-    const whole = bodies.filter((body) => body.startsWith('{')).map((body) => JSON.parse(body)).filter(({ candidates }) => candidates)
-    assert.ok(whole.length >= ROUNDS)
-    for (const { candidates } of whole) {
+    for (const { candidates } of whole()) {
       for (const field of ['model', 'seconds', 'revision', 'sources']) {
         assert.equal(new Set(candidates.map((/** @type {any} */ one) => JSON.stringify(one[field]))).size, 1, `${field} differs`)
       }
@@ -60,14 +61,14 @@ test('which of three engines wrote a reply is told by nothing until all are rate
  */
 async function watched(widget) {
   const asked = widget.page().waitForResponse((response) => response.request().method() === 'POST' && response.url().endsWith('/suggestions'))
-  const watching = widget.evaluate(watch)
+  const watching = widget.evaluate(watch, PATIENCE)
   await main(widget).click()
   const { id } = await (await asked).json()
   return { seen: await watching, engines: await enginesOf(id) }
 }
 
-/** In the page: follow how the texts grow. @returns {Promise<Seen[]>} */
-function watch() {
+/** In the page: follow how the texts grow. @param {number} patience @returns {Promise<Seen[]>} */
+function watch(patience) {
   const old = new Set(document.querySelectorAll('[data-candidate]'))
   /** @type {Map<string, {first: number, last: number, lengths: Set<number>, look: string}>} */
   const seen = new Map()
@@ -88,7 +89,7 @@ function watch() {
       }
       if (cards.length === 3 && cards.every((card) => card.getAttribute('data-state') === 'done')) {
         done([...seen].sort().map(([, { first, last, lengths, look: shape }]) => ({ first, last, steps: lengths.size, look: shape })))
-      } else if (performance.now() - start > 20_000) {
+      } else if (performance.now() - start > patience) {
         fail(new Error(`Not all were written: ${document.body.innerText}`))
       } else requestAnimationFrame(look)
     }

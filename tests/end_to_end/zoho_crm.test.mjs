@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { picture } from './browser.mjs'
-import { allDone, card, main, suggest, useZoho, widgetOf } from './zoho_panel.mjs'
+import { allDone, card, loadedAnew, main, suggest, useZoho } from './zoho_panel.mjs'
 
 /** @import { Page } from 'playwright-core' */
 
@@ -34,12 +34,12 @@ test('a reply becomes a note', () =>
 
 test('as a button, with the id in a list and the user in the other shape', () =>
   onPage('crm', 'crm_button', {}, async ({ page }) => {
-    await page.evaluate(() => {
+    const asButton = () => {
       const { zoho } = /** @type {any} */ (globalThis)
       Object.assign(zoho.odd, { button: true, flatUser: true, shape: 'text' })
       zoho.openCase('30004002')
-    })
-    const widget = await again(page, '30004002')
+    }
+    const widget = await loadedAnew(page, () => page.evaluate(asButton))
     await suggest(widget)
     await card(widget, 'C').getByRole('button', { name: /Solution/ }).click()
     await page.waitForFunction(() => document.getElementById('solution')?.textContent)
@@ -49,13 +49,11 @@ test('another Case loads the widget anew, and the first reply is still there on 
   onPage('crm', 'crm_two_cases', {}, async ({ page, widget }) => {
     await main(widget).click()
     await widget.locator('[data-candidate]').first().waitFor()
-    await page.getByRole('button', { name: 'Invoice for March' }).click()
-    const second = await again(page, '30004002')
+    const second = await loadedAnew(page, () => page.getByRole('button', { name: 'Invoice for March' }).click())
     await suggest(second)
     await picture(page, 'zoho_crm_second_case')
 
-    await page.getByRole('button', { name: 'I forgot my password' }).click()
-    const first = await again(page, '30004001')
+    const first = await loadedAnew(page, () => page.getByRole('button', { name: 'I forgot my password' }).click())
     await main(first).click()
     await allDone(first)
     assert.equal(await page.locator('#solution').innerText(), '')
@@ -65,18 +63,3 @@ test('called directly, as where the backend is in the house only', () =>
   onPage('crm', 'crm_direct', { direct: true }, async ({ widget }) => {
     await suggest(widget)
   }))
-
-/**
- * The widget once CRM has loaded it for this Case.
- *
- * @param {Page} page
- * @param {string} id
- */
-async function again(page, id) {
-  await page.waitForFunction((wanted) => {
-    const frame = document.querySelector('iframe')
-    return frame?.src.endsWith(wanted)
-  }, id)
-  await page.waitForTimeout(200)
-  return widgetOf(page)
-}

@@ -26,6 +26,10 @@ test('a Desk reply editor gets tags of the list only, and nothing is fetched', (
 test('a CRM Solution and note get plain text, and nothing is fetched', () =>
   onPage('crm', 'hostile_crm', {}, async ({ page, widget }) => {
     await everyReply(widget, async (label) => {
+      await page.evaluate(() => {
+        /** @type {any} */ (globalThis).zoho.cases[0].Solution = null
+        document.getElementById('solution')?.replaceChildren()
+      })
       await card(widget, label).getByRole('button', { name: /Solution/ }).click()
       await page.waitForFunction(() => document.getElementById('solution')?.textContent)
       assert.doesNotMatch(await page.locator('#solution').evaluate((one) => one.textContent ?? ''), UNSEEN)

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { picture } from './browser.mjs'
 import { GOOD } from './host/content.mjs'
-import { card, suggest, useZoho, widgetOf } from './zoho_panel.mjs'
+import { card, loadedAnew, main, suggest, useZoho } from './zoho_panel.mjs'
+import { until } from './waiting.mjs'
 
 /** @import { Page } from 'playwright-core' */
 
@@ -17,14 +18,20 @@ const told = () => posted('/outcomes').map(({ kind }) => kind)
 /** As an editor that numbers lists itself gives it back. */
 const plain = (/** @type {string} */ text) => text.replace(/^\d+\. /gm, '').replace(/\s+/g, ' ').trim()
 
-/** @param {() => boolean} wanted */
-async function until(wanted) {
-  for (let tries = 0; tries < 100 && !wanted(); tries += 1) await new Promise((done) => setTimeout(done, 100))
-  assert.ok(wanted())
-}
-
-/** @param {Page} page @param {(zoho: any) => void} act */
+/** @param {Page} page @param {(zoho: any) => unknown} act @returns {Promise<any>} */
 const inZoho = (page, act) => page.evaluate(`(${act})(globalThis.zoho)`)
+
+/**
+ * Wait until the widget has seen how many messages there are now: it looks by itself, now and then,
+ * and asks the second time after it heard the first answer.
+ *
+ * @param {Page} page
+ */
+async function looked(page) {
+  const looks = () => inZoho(page, (zoho) => zoho.frame.calls.filter((/** @type {any} */ { values }) => values.includes('ticket.threadCount')).length)
+  const before = await looks()
+  await until(async () => (await looks()) >= before + 2)
+}
 
 test('Desk: a reply that was inserted, changed and sent is told as that, with what was sent', () =>
   onPage('desk', 'desk_sent', READING, async ({ page, widget }) => {
@@ -33,13 +40,14 @@ test('Desk: a reply that was inserted, changed and sent is told as that, with wh
     const text = await card(widget, 'A').locator('.sa-text').innerText()
     await card(widget, 'A').getByRole('button', { name: 'Insert reply A' }).click()
     await page.waitForFunction(() => document.getElementById('editor')?.textContent)
+    await until(() => told().length > 0)
     assert.deepEqual(told(), ['inserted'])
     await page.locator('#editor').evaluate((editor) => editor.append('Greetings from Ada'))
 
     await page.getByRole('button', { name: 'Send' }).click()
 
     await until(() => told().length > 1)
-    await page.waitForTimeout(500)
+    await looked(page)
     assert.deepEqual(told(), ['inserted', 'sent'], JSON.stringify([text, posted('/outcomes')]))
     assert.equal(plain(posted('/outcomes')[1].final_text), `${plain(text)} Greetings from Ada`)
   }))
@@ -52,8 +60,7 @@ test('Desk: sent after the widget was loaded anew, it is told all the same', () 
     await page.waitForFunction(() => document.getElementById('editor')?.textContent)
     await until(() => told().length === 1)
 
-    await page.locator('#widget').evaluate((/** @type {HTMLIFrameElement} */ frame) => (frame.src = String(frame.src)))
-    await widgetOf(page)
+    await loadedAnew(page, () => page.locator('#widget').evaluate((/** @type {HTMLIFrameElement} */ frame) => (frame.src = String(frame.src))))
     await page.getByRole('button', { name: 'Send' }).click()
 
     await until(() => told().includes('sent'))
@@ -66,17 +73,19 @@ test('Desk: an answer of the agent alone, or no connection that reads, tells not
     await card(widget, 'A').getByRole('button', { name: 'Insert reply A' }).click()
     await page.waitForFunction(() => document.getElementById('editor')?.textContent)
     await page.getByRole('button', { name: 'Send' }).click()
-    await page.waitForTimeout(4000)
+    await looked(page)
+    await until(() => told().length > 0)
     assert.deepEqual(told(), ['inserted'])
   }))
 
 test('Desk: what the customer wrote after the last answer is part of what is asked', () =>
   onPage('desk', 'desk_later_message', READING, async ({ page, widget }) => {
+    await main(widget).hover() // so that it has read what was there before
     await page.getByRole('button', { name: 'Reply', exact: true }).click()
     await page.locator('#editor').fill('Please try another browser first.')
     await page.getByRole('button', { name: 'Send' }).click()
     await inZoho(page, (zoho) => zoho.customerWrites('I tried three browsers, and the link never comes.'))
-    await page.waitForTimeout(2500)
+    await looked(page)
     await suggest(widget)
 
     const { ticket } = posted('/suggestions')[0]
@@ -85,17 +94,19 @@ test('Desk: what the customer wrote after the last answer is part of what is ask
   }))
 
 test('Desk: an insertion that is not answered is not tried again by itself, and says so', () =>
-  onPage('desk', 'desk_unsure', { odd: { slowInsert: 5000 } }, async ({ page, widget }) => {
+  onPage('desk', 'desk_unsure', { odd: { holds: 'INSERT' } }, async ({ page, widget }) => {
     await page.getByRole('button', { name: 'Reply', exact: true }).click()
     await suggest(widget)
     await card(widget, 'A').getByRole('button', { name: 'Insert reply A' }).dblclick()
     await page.locator('#toast', { hasText: 'may be there already' }).waitFor()
     await card(widget, 'A').getByRole('button', { name: 'Insert again reply A' }).waitFor()
     await picture(page, 'zoho_desk_unsure_before')
+    await inZoho(page, (zoho) => (zoho.odd.holds = ''))
     await page.locator('#toast', { hasText: 'Reply A is in the editor' }).waitFor()
 
     const text = await card(widget, 'A').locator('.sa-text').innerText()
     assert.equal(plain(await page.locator('#editor').innerText()), plain(text))
+    await until(() => told().length > 0)
     assert.deepEqual(told(), ['inserted'])
   }))
 
@@ -105,9 +116,9 @@ test('CRM: a Solution that was changed after a reply was put there is told on th
     await card(widget, 'A').getByRole('button', { name: /Solution/ }).click()
     await page.waitForFunction(() => document.getElementById('solution')?.textContent)
     await until(() => told().length === 1)
-    await inZoho(page, (zoho) => zoho.loadWidget())
-    await widgetOf(page)
-    await page.waitForTimeout(800)
+    await loadedAnew(page, () => inZoho(page, (zoho) => (zoho.frame.calls.length = 0, zoho.loadWidget())))
+    await until(() => inZoho(page, (zoho) => zoho.frame.calls.some((/** @type {any} */ { method }) => method === 'getRelatedRecords')))
+    await page.waitForTimeout(500) // nothing tells of a change that is not told
     assert.deepEqual(told(), ['inserted'])
 
     await inZoho(page, (zoho) => {

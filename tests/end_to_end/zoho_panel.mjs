@@ -3,16 +3,19 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach } from 'node:test'
 import { axeFindings, picture, startBrowser } from './browser.mjs'
+import { endAll } from './ending.mjs'
 import { Backend } from './host/backend.mjs'
 import { Chats } from './host/chats.mjs'
 import { CASES, CRM_USER, GOOD, TICKETS, USER } from './host/content.mjs'
 import { packed } from './host/packed.mjs'
 import { BACKEND, HOSTS, Zoho } from './host/zoho.mjs'
+import { PATIENCE } from './waiting.mjs'
 
 /** @import { Browser, BrowserContextOptions, Frame, Page } from 'playwright-core' */
 /** @import { Product } from './host/zoho.mjs' */
 
 export const SECRET = 'a long secret of the whole organisation'
+export const ADMIN_SECRET = `${SECRET} of admins`
 const NAMES = ['alder', 'birch', 'cedar']
 const FRIENDS = ['js.zohostatic.com', 'live.zwidgets.com', '0a1b2c.zappsusercontent.com', '3d4e5f.zappsusercontent.com']
 const WIDE = { viewport: { width: 1180, height: 860 } }
@@ -26,7 +29,7 @@ const WIDE = { viewport: { width: 1180, height: 860 } }
  * @param {Record<string, string>} [environment]
  */
 export function useZoho(models, environment = {}) {
-  const keys = { SUGGEST_ANSWER_WEB__AGENT_KEY: SECRET, SUGGEST_ANSWER_WEB__ADMIN_KEY: `${SECRET} of admins` }
+  const keys = { SUGGEST_ANSWER_WEB__AGENT_KEY: SECRET, SUGGEST_ANSWER_WEB__ADMIN_KEY: ADMIN_SECRET }
   const origins = JSON.stringify(['https://0a1b2c.zappsusercontent.com', 'https://3d4e5f.zappsusercontent.com'])
   const backend = new Backend({ ...keys, SUGGEST_ANSWER_WEB__ORIGINS: origins, ...environment })
   const chats = new Chats()
@@ -40,12 +43,9 @@ export function useZoho(models, environment = {}) {
     else await backend.startChats(NAMES, await chats.start())
     parts.zoho.backend = backend.address
   })
-  after(async () => {
-    await parts.browser?.close()
-    await parts.zoho?.stop()
-    await parts.packed?.remove()
-    await backend.stop()
-    if (models !== 'tiny') await chats.stop()
+  after(() => {
+    const { browser, zoho, packed: zips } = parts
+    return endAll({ browser: () => browser?.close(), Zoho: () => zoho?.stop(), zips: () => zips?.remove(), backend: () => backend.stop(), chats: () => chats.stop() })
   })
   beforeEach(() => {
     chats.reply = (model) => ({ text: GOOD[NAMES.indexOf(model)] ?? '' })
@@ -69,7 +69,7 @@ async function withPage({ zoho, browser }, { product, name, options, act }) {
   zoho.settings = settings({ direct, reading, locale: context.locale ?? 'en-US' })
   const opened = await browser.newContext({ ...WIDE, ignoreHTTPSErrors: true, ...context })
   const page = await opened.newPage()
-  page.setDefaultTimeout(20_000)
+  page.setDefaultTimeout(PATIENCE)
   const trouble = watch(page, product)
   try {
     const oddities = Object.entries(odd)
@@ -100,7 +100,7 @@ export async function findings(widget) {
 }
 
 /**
- * The widget's frame, once its panel is there.
+ * The widget's frame, once its panel shows the open ticket: a press before that is for none.
  *
  * @param {Page} page
  * @returns {Promise<Frame>}
@@ -109,7 +109,7 @@ export async function widgetOf(page) {
   const handle = await page.locator('#widget').elementHandle()
   const frame = await handle?.contentFrame()
   assert.ok(frame, 'the page has no frame for the widget')
-  await frame.locator('.sa-panel').waitFor()
+  await frame.locator('.sa-body > *').first().waitFor()
   return frame
 }
 
@@ -149,6 +149,35 @@ function watch(page, product) {
   return trouble
 }
 
+/**
+ * The widget once it was loaded anew; its frame stays the same.
+ *
+ * @param {Page} page
+ * @param {() => unknown} load
+ */
+export async function loadedAnew(page, load) {
+  await (await widgetOf(page)).evaluate(() => document.documentElement.setAttribute('data-left', ''))
+  await load()
+  const widget = await widgetOf(page)
+  await widget.locator('html:not([data-left]) .sa-body > *').first().waitFor()
+  return widget
+}
+
+let turns = 0
+
+/**
+ * Do what opens another ticket, and wait until the widget shows that one. What is typed in the line to
+ * ask with stays with its ticket, and blanks in it are not sent.
+ *
+ * @param {Frame} widget
+ * @param {() => unknown} open
+ */
+export async function turned(widget, open) {
+  const left = await widget.locator('.sa-ask input').evaluate((/** @type {HTMLInputElement} */ line, blanks) => (line.value += blanks), ' '.repeat((turns += 1)))
+  await open()
+  await widget.waitForFunction((typed) => /** @type {HTMLInputElement | null} */ (document.querySelector('.sa-ask input'))?.value !== typed, left)
+}
+
 /** @param {Frame} widget */
 export const main = (widget) => widget.locator('.sa-ask button[type=submit]')
 
@@ -180,5 +209,5 @@ export async function suggest(widget, count = 3) {
  * @param {number} [count]
  */
 export async function allDone(widget, count = 3) {
-  await widget.waitForFunction((wanted) => document.querySelectorAll('[data-state=done]').length === wanted, count, { timeout: 60_000 })
+  await widget.waitForFunction((wanted) => document.querySelectorAll('[data-state=done]').length === wanted, count)
 }

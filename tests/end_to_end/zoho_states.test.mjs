@@ -4,12 +4,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { picture } from './browser.mjs'
 import { GOOD } from './host/content.mjs'
-import { allDone, card, main, message, suggest, useZoho } from './zoho_panel.mjs'
+import { ADMIN_SECRET, allDone, card, main, message, suggest, turned, useZoho } from './zoho_panel.mjs'
+import { until } from './waiting.mjs'
 
 /** @import { Product } from './host/zoho.mjs' */
 
 const { parts, onPage } = useZoho('chats', { SUGGEST_ANSWER_SUGGEST__QUEUE_LIMIT: '6', SUGGEST_ANSWER_SUGGEST__OUTSIDE_SLOTS: '1' })
-const slowly = (pace = 120) => (/** @type {string} */ model) => ({ text: GOOD['abc'.indexOf(model.charAt(0))] ?? '', pace })
+const slowly = (pace = 400) => (/** @type {string} */ model) => ({ text: GOOD['abc'.indexOf(model.charAt(0))] ?? '', pace })
 
 for (const product of /** @type {Product[]} */ (['desk', 'crm'])) {
   test(`${product}: stopped in the middle, it keeps what was written`, () =>
@@ -26,7 +27,7 @@ for (const product of /** @type {Product[]} */ (['desk', 'crm'])) {
 
   test(`${product}: the backend killed in the middle and started again, the reply arrives`, () =>
     onPage(product, `${product}_back`, {}, async ({ page, widget }) => {
-      parts.chats.reply = slowly(60)
+      parts.chats.reply = slowly()
       await main(widget).click()
       await widget.waitForFunction(() => (document.querySelector('[data-candidate=A] .sa-text')?.textContent ?? '').length > 20)
       await parts.backend.kill()
@@ -69,20 +70,18 @@ test('a backend that is down is told, and asking again works once it is up', () 
 
 test('in a queue, its place is told; over a full one, what to do', () =>
   onPage('desk', 'desk_queue_full', {}, async ({ page, widget }) => {
-    parts.chats.reply = slowly(150)
+    parts.chats.reply = slowly()
     await widget.locator('input[type=text]').fill('in a few words')
     await main(widget).click()
     await widget.locator('[data-candidate]').first().waitFor()
-    await page.evaluate(() => /** @type {any} */ (globalThis).zoho.openTicket('4002'))
-    await message(widget, 'idle').waitFor()
+    await turned(widget, () => page.evaluate(() => /** @type {any} */ (globalThis).zoho.openTicket('4002')))
     await widget.locator('input[type=text]').fill('in a few words')
     await main(widget).click()
     await message(widget, 'waiting').waitFor()
     assert.match(await message(widget, 'waiting').innerText(), /ahead of yours|You are next/)
     await picture(page, 'zoho_desk_waiting')
 
-    await page.evaluate(() => /** @type {any} */ (globalThis).zoho.openTicket('4003'))
-    await message(widget, 'idle').waitFor()
+    await turned(widget, () => page.evaluate(() => /** @type {any} */ (globalThis).zoho.openTicket('4003')))
     await widget.locator('input[type=text]').fill('in a few words')
     await main(widget).click()
     assert.match(await message(widget, 'failed').innerText(), /Too many replies are waiting/)
@@ -92,9 +91,12 @@ test('with no model running, it says so', () =>
   onPage('desk', 'desk_no_model', {}, async ({ widget }) => {
     await settled()
     for (const name of ['alder', 'birch', 'cedar']) parts.backend.command('models', 'deactivate', name)
-    await main(widget).click()
-    assert.match(await message(widget, 'failed').innerText(), /No model is running/)
-    for (const name of ['alder', 'birch', 'cedar']) parts.backend.command('models', 'activate', name)
+    try {
+      await main(widget).click()
+      assert.match(await message(widget, 'failed').innerText(), /No model is running/)
+    } finally {
+      for (const name of ['alder', 'birch', 'cedar']) parts.backend.command('models', 'activate', name)
+    }
   }))
 
 test('a reply is copied even in a frame without the clipboard', () =>
@@ -109,5 +111,6 @@ test('a reply is copied even in a frame without the clipboard', () =>
 /** Wait until the queue of earlier tests is empty. */
 async function settled() {
   parts.chats.reply = slowly(0)
-  await new Promise((done) => setTimeout(done, 3000))
+  const headers = { Authorization: `Bearer ${ADMIN_SECRET}` }
+  await until(async () => /^suggest_answer_queue 0\.0$/m.test(await (await fetch(`${parts.backend.address}/metrics`, { headers })).text()))
 }

@@ -58,15 +58,20 @@ def test_stopping_ends_the_command_and_its_children(tmp_path: Path, log: Path) -
         f"progress.run('Waiting', {command!r}, log=pathlib.Path({str(log)!r}))"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", program], cwd=CHECKOUT, stdout=subprocess.DEVNULL
+        [sys.executable, "-u", "-c", program], cwd=CHECKOUT, stdout=subprocess.PIPE
     )
+    assert process.stdout
+    assert process.stdout.read(1)  # it shows something once it watches over the command
     while not (children.exists() and children.read_text().strip()):
         time.sleep(0.02)
 
     process.send_signal(signal.SIGTERM)
-    process.wait(20)
+    process.communicate(timeout=60)
 
-    assert not _runs(int(children.read_text()))
+    deadline = time.monotonic() + 30
+    while _runs(int(children.read_text())):  # it is killed, which takes a moment
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def _runs(process_id: int) -> bool:

@@ -187,8 +187,8 @@ def test_the_only_sentence_of_the_customer_is_kept(sentence: str, below: str) ->
     ["On a\n" * 50_000, "From: x\n" * 25_000, "wrote:\n" * 28_000, "--\n" * 60_000, "> " * 99_000],
 )
 def test_hostile_mails_take_seconds_at_most(text: str) -> None:
-    start = time.perf_counter()
+    start = time.thread_time()
 
     own_words(text)
 
-    assert time.perf_counter() - start < 5
+    assert time.thread_time() - start < 5

@@ -75,11 +75,11 @@ def test_what_a_reader_sees_stays(source: str, text: str) -> None:
     ],
 )
 def test_hostile_markup_takes_seconds_at_most_and_keeps_words(source: str) -> None:
-    start = time.perf_counter()
+    start = time.thread_time()
 
     text = text_of_html(source)
 
-    assert time.perf_counter() - start < 10
+    assert time.thread_time() - start < 10
     assert any(character.isalnum() for character in text)
     assert len(text) < 40_000_000
 

@@ -122,11 +122,11 @@ def test_ordinary_text_is_left_as_it_is(text: str) -> None:
 @pytest.mark.parametrize("piece", ["<ticket", "</source ", "<|", "<|im_start", "</", "[INST", "<s"])
 def test_no_ticket_takes_long_to_read(piece: str) -> None:
     text = piece * (250_000 // len(piece))
-    begun = time.perf_counter()
+    begun = time.thread_time()
 
     render(text, passages_of(text))
 
-    assert time.perf_counter() - begun < 2.0
+    assert time.thread_time() - begun < 2.0
 
 
 def test_every_prompt_begins_with_the_same_text() -> None:

@@ -170,10 +170,10 @@ def test_no_text_takes_long(repeated: str) -> None:
     """64 kB of what makes patterns try everything; the limit is a hundred times the usual."""
     import time
 
-    begun = time.perf_counter()
+    begun = time.thread_time()
     find(repeated * (64_000 // len(repeated)))
 
-    assert time.perf_counter() - begun < 10
+    assert time.thread_time() - begun < 10
 
 
 @pytest.mark.parametrize(

@@ -24,20 +24,20 @@ def surnames(count: int) -> list[str]:
 def test_a_list_of_thousands_of_people_is_numbered_in_time() -> None:
     warm_up()
     people = [f"I met Anna-{name} {name} there" for name in surnames(2_000)]
-    began = time.monotonic()
+    began = time.thread_time()
 
     redacted = Placeholders().redact(". ".join(people))
 
     assert "[NAME_1500]" in redacted
-    assert time.monotonic() - began < SECONDS
+    assert time.thread_time() - began < SECONDS
 
 
 @pytest.mark.parametrize("unit", ["code 12345\n", "номер12-го", "AB12буд.str.", "PSC4111"])
 def test_what_repeats_without_end_is_redacted_in_time(unit: str) -> None:
     warm_up()
     text = (unit * CHARACTERS)[:CHARACTERS]
-    began = time.monotonic()
+    began = time.thread_time()
 
     Placeholders().redact(text)
 
-    assert time.monotonic() - began < SECONDS
+    assert time.thread_time() - began < SECONDS

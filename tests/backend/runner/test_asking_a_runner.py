@@ -229,7 +229,7 @@ def test_metrics_count_requests_and_tokens(runner: RunningRunner) -> None:
     assert runner.metric("process_resident_memory_bytes") > 1_000_000
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 1.0) -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
     """Fail if something does not come true in time."""
     deadline = time.monotonic() + seconds
     while not holds():

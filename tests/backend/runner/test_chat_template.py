@@ -122,7 +122,7 @@ def test_a_template_that_would_not_end_is_refused_soon(source: str) -> None:
     with pytest.raises(UnusableModel, match="chat template"):
         ChatTemplate(source)
 
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - begun < 15
 
 
 @pytest.mark.parametrize(

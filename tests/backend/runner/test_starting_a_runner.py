@@ -52,9 +52,9 @@ def test_a_term_signal_ends_it_soon_even_while_it_writes(
         next(response.iter_lines())
         begun = time.monotonic()
         runner.process.send_signal(signal.SIGTERM)
-        assert runner.process.wait(5) == 0
+        assert runner.process.wait(30) == 0
 
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 5
 
 
 def test_it_ends_when_its_parent_is_killed(tiny_gguf: Path) -> None:
@@ -70,7 +70,7 @@ def test_it_ends_when_its_parent_is_killed(tiny_gguf: Path) -> None:
     parent.kill()
     parent.communicate()
 
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while _listens(port):
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -4,16 +4,14 @@ import { execFileSync, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { endProcess } from '../ending.mjs'
 import { freePort, ready } from '../product.mjs'
 
 /** @import { ChildProcess } from 'node:child_process' */
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 const PYTHON = process.env['SUGGEST_ANSWER_PYTHON'] ?? '.venv/bin/python'
-
-const LONGEST_END = 20_000
 
 export class Backend {
   /** @type {ChildProcess | null} */
@@ -82,7 +80,7 @@ export class Backend {
     this.#child = child
     child.stdout.on('data', (chunk) => (this.#said += chunk))
     child.stderr.on('data', (chunk) => (this.#said += chunk))
-    await ready(this.address, () => child.exitCode !== null).catch((error) => {
+    await ready(this.address, child).catch((error) => {
       throw new Error(`${error.message}\n${this.#said}`)
     })
   }
@@ -94,17 +92,12 @@ export class Backend {
 
   async stop() {
     await this.#end('SIGTERM')
-    await rm(this.state, { recursive: true, force: true })
+    if (this.state) await rm(this.state, { recursive: true, force: true })
   }
 
   async #end(/** @type {NodeJS.Signals} */ signal) {
     const child = this.#child
-    if (!child || child.exitCode !== null || child.signalCode !== null) return
-    const ended = new Promise((done) => child.once('exit', done))
-    child.kill(signal)
-    await Promise.race([ended, setTimeout(LONGEST_END, null, { ref: false })])
-    child.unref() // an end that nobody tells of, as after a machine was asleep, holds up no tests
-    child.stdout?.destroy()
-    child.stderr?.destroy()
+    this.#child = null
+    if (child) await endProcess(child, signal)
   }
 }

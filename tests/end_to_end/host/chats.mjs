@@ -12,7 +12,7 @@ export class Chats {
     let body = ''
     for await (const chunk of request.setEncoding('utf8')) body += chunk
     const { model } = JSON.parse(body)
-    await this.#write(response, this.reply(model))
+    await this.#write(response, model)
   })
 
   /** @type {(model: string) => ChatReply}  What each model answers now. */
@@ -31,14 +31,16 @@ export class Chats {
 
   /**
    * @param {ServerResponse} response
-   * @param {ChatReply} reply
+   * @param {string} model
    */
-  async #write(response, { text, pace = 0 }) {
+  async #write(response, model) {
+    const { text } = this.reply(model)
     response.writeHead(200, { 'Content-Type': 'text/event-stream' })
     const send = (/** @type {object} */ body) => response.write(`data: ${JSON.stringify({ id: '1', object: 'chat.completion.chunk', created: 1, model: 'm', ...body })}\n\n`)
     for (const content of text.match(/\s*\S+\s*/g) ?? [text]) {
       if (response.destroyed) return
       send({ choices: [{ index: 0, delta: { content }, finish_reason: null }] })
+      const { pace = 0 } = this.reply(model) // a test may hurry what is being written
       if (pace) await new Promise((done) => setTimeout(done, pace))
     }
     send({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })

@@ -7,6 +7,7 @@ import { extname, join, normalize } from 'node:path'
 
 /** @import { IncomingMessage, ServerResponse } from 'node:http' */
 /** @import { AddressInfo } from 'node:net' */
+/** @import { Duplex } from 'node:stream' */
 
 /** @typedef {(request: IncomingMessage, response: ServerResponse) => void | Promise<void>} Answer */
 
@@ -31,10 +32,17 @@ export async function startSite(certificate, answer, port = 0) {
     Promise.resolve(answer(request, response)).catch((error) => response.writeHead(500).end(String(error)))
   })
   await new Promise((/** @type {(value: void) => void} */ done) => server.listen(port, '127.0.0.1', () => done()))
+  /** @type {Set<Duplex>} The server itself does not know one that has not agreed on keys yet. */
+  const sockets = new Set()
+  server.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+  })
   const address = /** @type {AddressInfo} */ (server.address())
   const stop = () => {
-    server.closeAllConnections()
-    return new Promise((done) => server.close(done))
+    const closed = new Promise((done) => server.close(done))
+    for (const socket of sockets) socket.destroy()
+    return closed
   }
   return { origin: `https://127.0.0.1:${address.port}`, stop }
 }
