@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,6 +35,7 @@ from backend.zoho.pruning import prune_folder
 from backend.zoho.scopes import NAMES
 
 _WIDE = 120
+_IDS_SHOWN = 20
 _LONG_STREAM = {"desk": "desk/tickets", "crm": "crm/cases"}
 
 
@@ -100,10 +101,22 @@ def _export(job: _Job) -> None:
     for stream, outcome in report.outcomes.items():
         deleted = f", {outcome.deleted:,} of them deleted" if outcome.deleted else ""
         job.console.print(f"{stream}: {outcome.read:,} records{deleted}.")
+    for stream, ids in report.refused.items():
+        job.console.print(_left_out(stream, ids))
     if report.skipped_threads:
         job.console.print(f"{report.skipped_threads:,} messages had disappeared: skipped.")
     job.console.print(f"This export cost {job.api.budget.run:,} credits. Raw records: {job.folder}")
     _show_left(job)
+
+
+def _left_out(stream: str, ids: Sequence[str]) -> str:
+    """What this user may not read, with the first ids."""
+    count = "1 record" if len(ids) == 1 else f"{len(ids):,} records"
+    more = f" and {len(ids) - _IDS_SHOWN:,} more" if len(ids) > _IDS_SHOWN else ""
+    return (
+        f"{stream}: {count} left out, which Zoho refuses to the user who signed in: "
+        f"{', '.join(ids[:_IDS_SHOWN])}{more}. The next export tries again."
+    )
 
 
 def raw_folder(settings: Settings) -> Path:

@@ -17,14 +17,10 @@ A message says what is so and what to do about it. No error here knows HTTP or t
     │   └── NameTaken
     ├── Forbidden             a key is missing or wrong
     ├── UnusableModel         a model file, card or endpoint that cannot serve
-    │   ├── NotAGguf
-    │   ├── HashMismatch
-    │   ├── UnfaithfulModel
-    │   └── WrongPromptFormat
+    │   ├── NotAGguf, HashMismatch
+    │   └── UnfaithfulModel, WrongPromptFormat
     ├── Unavailable           try again, or free something first
-    │   ├── QueueFull
-    │   ├── DiskFull
-    │   ├── StoreBusy
+    │   ├── QueueFull, DiskFull, StoreBusy
     │   ├── TooLittleMemory
     │   ├── TooManyFollowers
     │   └── NoModel
@@ -32,9 +28,9 @@ A message says what is so and what to do about it. No error here knows HTTP or t
     │   └── DatabaseTooNew
     ├── BadSettings
     ├── ZohoError             Zoho does not give what was asked
-    │   ├── ZohoNotConnected
-    │   ├── ZohoSignInFailed
+    │   ├── ZohoNotConnected, ZohoSignInFailed
     │   ├── ZohoForbidden
+    │   │   └── ZohoRecordForbidden
     │   ├── ZohoNotFound
     │   ├── ZohoUnreachable       (worth another try)
     │   └── ZohoThrottled         (worth another try, later)
@@ -225,6 +221,10 @@ class ZohoSignInFailed(ZohoError):
 
 class ZohoForbidden(ZohoError):
     """The sign-in lacks a scope, a right or a licence."""
+
+
+class ZohoRecordForbidden(ZohoForbidden):
+    """The user who signed in may read such records, but not this one."""
 
 
 class ZohoNotFound(ZohoError):

@@ -49,10 +49,11 @@ class Wish:
 
 @dataclass
 class Report:
-    """What an export did, by stream."""
+    """What an export did, by stream; `refused` are the ids of what this user may not read."""
 
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     skipped_threads: int = 0
+    refused: dict[str, tuple[str, ...]] = field(default_factory=dict)
     resumed: list[str] = field(default_factory=list)
 
     def add(self, stream: str, outcome: Outcome) -> None:
@@ -110,6 +111,8 @@ def export_all(
             report.add(source.stream, outcome)
             if not outcome.read:
                 break
+        if refused := Journal(folder, source.stream).refused():
+            report.refused[source.stream] = tuple(sorted(refused))
         report.skipped_threads += getattr(source, "skipped_threads", 0)
     return report
 
@@ -136,6 +139,7 @@ def next_span(journal: Journal, wish: Wish, limits: Limits, *, until: float, fir
         scope=wish.department,
         again=wished is not None,
         full_look=first and (due or wished is not None),
+        retry=first,
     )
 
 

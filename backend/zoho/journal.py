@@ -1,8 +1,9 @@
 """What a run of one stream remembers between interruptions, in `.export/` of the raw folder.
 
-Four small files a stream, none with a customer's word in it: `state` (where the run is), `listing`
+Five small files a stream, none with a customer's word in it: `state` (where the run is), `listing`
 (the pages of ids listed so far), `todo` (what is to be read, in order), `known` (id, day of export
-and mark of every record, so that the unchanged are not read twice and the deleted are noticed).
+and mark of every record, so that the unchanged are not read twice and the deleted are noticed), and
+`refused` (ids of records that the user who signed in may not read).
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class Span:
     """What one run covers: records changed from `since` (None: ever) until `until`, both ISO.
 
     `scope` is a department's id or "*". `again` reads also what did not change. `full_look` asks
-    for the slow looks too: archived tickets, and which known records have disappeared.
+    for the slow looks too: archived tickets, and which known records have disappeared. `retry`
+    tries again what was refused before.
     """
 
     since: str | None
@@ -36,6 +38,7 @@ class Span:
     scope: str = "*"
     again: bool = False
     full_look: bool = True
+    retry: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ class State:
 
 
 class Journal:
-    """The four files of one stream, such as `desk/tickets`."""
+    """The five files of one stream, such as `desk/tickets`."""
 
     def __init__(self, folder: Path, stream: str) -> None:
         private_folder(folder / BOOKS)
@@ -112,21 +115,13 @@ class Journal:
     def add_page(self, page: Page) -> None:
         """Notes one more page of the listing."""
         row = json.dumps([page.at, page.items, page.gone], separators=(",", ":"))
-        descriptor = open_private(self._file("listing"))
-        try:
-            write_all(descriptor, row.encode() + b"\n")
-        finally:
-            os.close(descriptor)
+        self._append("listing", row)
 
     def pages(self) -> list[Page]:
         """The whole pages of the listing; half a last line is taken away."""
-        content = _read(self._file("listing"))
-        whole = content[: content.rfind(b"\n") + 1]
-        if len(whole) < len(content):
-            write_private(self._file("listing"), whole)
         return [
             Page(at, tuple((name, mark) for name, mark in items), tuple(gone))
-            for at, items, gone in map(json.loads, whole.splitlines())
+            for at, items, gone in map(json.loads, self._whole_lines("listing"))
         ]
 
     def forget_listing(self) -> None:
@@ -152,6 +147,35 @@ class Journal:
         """Notes every record that was exported or is deleted."""
         rows = (f"{name}\t{kept.day}\t{kept.mark}\n" for name, kept in known.items())
         write_private(self._file("known"), "".join(rows).encode())
+
+    def refused(self) -> dict[str, str]:
+        """By id, the `until` of the run in which a record was refused the last time."""
+        rows = (row.decode().partition("\t") for row in self._whole_lines("refused"))
+        return {name: until for name, _, until in rows}
+
+    def add_refused(self, record_id: str, until: str) -> None:
+        """Notes one more refused record."""
+        self._append("refused", f"{record_id}\t{until}")
+
+    def write_refused(self, refused: Mapping[str, str]) -> None:
+        """Notes all refused records."""
+        rows = (f"{name}\t{until}\n" for name, until in refused.items())
+        write_private(self._file("refused"), "".join(rows).encode())
+
+    def _append(self, kind: str, row: str) -> None:
+        descriptor = open_private(self._file(kind))
+        try:
+            write_all(descriptor, row.encode() + b"\n")
+        finally:
+            os.close(descriptor)
+
+    def _whole_lines(self, kind: str) -> list[bytes]:
+        """The lines of a file that is appended to; half a last line is taken away."""
+        content = _read(self._file(kind))
+        whole = content[: content.rfind(b"\n") + 1]
+        if len(whole) < len(content):
+            write_private(self._file(kind), whole)
+        return whole.splitlines()
 
     def _file(self, kind: str) -> Path:
         return self._base.with_name(f"{self._base.name}.{kind}")

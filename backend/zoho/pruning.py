@@ -8,8 +8,8 @@ from pathlib import Path
 
 from backend.zoho.export import alone
 from backend.zoho.journal import EXPIRED, Journal, Kept, iso
+from backend.zoho.planning import expire
 from backend.zoho.raw_file import RawFile
-from backend.zoho.running import expire
 
 STREAMS = ("desk/articles", "desk/tickets", "crm/solutions", "crm/cases")
 

@@ -11,12 +11,14 @@ from backend.domain.errors import (
     ZohoError,
     ZohoForbidden,
     ZohoNotFound,
+    ZohoRecordForbidden,
     ZohoSignInFailed,
 )
 from backend.zoho.scopes import NAMES, advice
 
 _SCOPE_CODES = {"SCOPE_MISMATCH", "OAUTH_SCOPE_MISMATCH"}
 _ONE_RECORD = re.compile(r"/crm/v8/\w+/\d{6,}$")  # CRM's way to say that an id is gone
+_ONE_OF_DESK = re.compile(r"/api/v1/(?:tickets|articles)/\d+(?:/|$)")
 _OTHER_403 = {
     "OAUTH_ORG_MISMATCH": (
         "the sign-in belongs to another organisation than the one asked for. Run `suggest-answer "
@@ -63,7 +65,9 @@ def refusal(
         )
     if status == 403:
         reason = _OTHER_403.get(code, f"it says {code or 'no reason'}. See docs/zoho.md.")
-        return ZohoForbidden(f"{name} does not give {path}: {reason}")
+        one = product == "desk" and code == "FORBIDDEN" and _ONE_OF_DESK.search(path)
+        kind = ZohoRecordForbidden if one else ZohoForbidden
+        return kind(f"{name} does not give {path}: {reason}")
     if status == 404 or (code == "INVALID_DATA" and status == 400 and _ONE_RECORD.search(path)):
         return ZohoNotFound(f"{name} has no {path}.")
     if 300 <= status < 400:

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from backend.domain.errors import ZohoForbidden, ZohoRecordForbidden
 from backend.zoho.journal import DELETED, EXPIRED, Journal, Kept, Page, Span, State, Todo
+from backend.zoho.planning import expire, plan
 from backend.zoho.raw_file import RawFile, raw_line
 
 _AHEAD = 4
+FEW_REFUSED = 20
 _Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 class Source(Protocol):
@@ -33,7 +36,10 @@ class Source(Protocol):
         ...
 
     def read(self, record_id: str) -> Mapping[str, Any] | None:
-        """A record and what belongs to it; None if Zoho no longer has it."""
+        """A record and what belongs to it; None if Zoho no longer has it.
+
+        Raises ZohoRecordForbidden for one that is left out and tried again by the next export.
+        """
         ...
 
 
@@ -86,13 +92,13 @@ class Runner:
                 state = self._list(source, journal, state)
             if state.phase == "reading":
                 state = self._read(source, journal, raw, state)
-            todo = journal.todo()
+            todo, refused = journal.todo(), _refused_in(journal, state)
             deleted = raw.deleted_since(state.start) if state.phase == "closing" else set[str]()
             if state.phase == "closing":
                 state = self._close(journal, state, todo, deleted)
             if state.phase == "compacting":
                 self._compact(journal, raw, state)
-            return Outcome(len(todo), len(deleted))
+            return Outcome(len(todo) - len(refused), len(deleted))
         finally:
             raw.close()
 
@@ -107,34 +113,52 @@ class Runner:
             pages.append(page)
             found += len(page.items)
             self.watch(Step(source.stream, "listing", found, None))
-        journal.write_todo(plan(pages, known, again=span.again))
+        refused = journal.refused() if span.retry else {}
+        journal.write_todo(plan(pages, known, again=span.again, refused=refused))
         state = journal.save(state.into("reading"))
         journal.forget_listing()
         return state
 
     def _read(self, source: Source, journal: Journal, raw: RawFile, state: State) -> State:
-        todo = journal.todo()
+        until, known = _span(state).until, len(journal.known())
+        refused = _refused_in(journal, state)
+        todo = [one for one in journal.todo() if one.id not in refused]
         done = raw.recover(state.start, [one.id for one in todo])
+        left = todo[done:]
         self.watch(Step(source.stream, "reading", done, len(todo)))
 
-        def line(one: Todo) -> bytes:
-            return raw_line(one.id, None if one.gone else source.read(one.id))
+        def line(one: Todo) -> bytes | None:
+            try:
+                return raw_line(one.id, None if one.gone else source.read(one.id))
+            except ZohoRecordForbidden:
+                return None
 
-        for content in in_order(line, todo[done:], parallel=self.parallel, stop=self.stop):
-            raw.append(content)
-            done += 1
-            self.watch(Step(source.stream, "reading", done, len(todo)))
+        lines = in_order(line, left, parallel=self.parallel, stop=self.stop)
+        for number, (one, content) in enumerate(zip(left, lines, strict=True), start=done + 1):
+            if content is not None:
+                raw.append(content)
+                done += 1
+            else:
+                journal.add_refused(one.id, until)
+                refused.add(one.id)
+                _check_refused(source.stream, refused=len(refused), given=known + done)
+            self.watch(Step(source.stream, "reading", number, len(todo)))
         raw.sync()
         return journal.save(state.into("closing"))
 
     def _close(
         self, journal: Journal, state: State, todo: Sequence[Todo], deleted: Collection[str]
     ) -> State:
-        span, known = _span(state), journal.known()
+        span, known, refused = _span(state), journal.known(), _refused_in(journal, state)
         for one in todo:
+            if one.id in refused:
+                continue
             day = DELETED if one.id in deleted else span.until[:10]
             known[one.id] = Kept(day, one.mark)
         journal.write_known(expire(known, keep_days=self.keep_days, today=span.until[:10]))
+        tried = {one.id for one in todo} - refused
+        earlier = journal.refused()
+        journal.write_refused({one: earlier[one] for one in earlier if one not in tried})
         cursors, looks = dict(state.cursors), dict(state.looks)
         if span.since is None or span.since <= cursors.get(span.scope, span.since):
             cursors[span.scope] = max(span.until, cursors.get(span.scope, ""))
@@ -148,46 +172,18 @@ class Runner:
         journal.save(state.into("idle", span=None, start=0))
 
 
-def plan(pages: Iterable[Page], known: Mapping[str, Kept], *, again: bool) -> list[Todo]:
-    """What to read, by the number of the ids: each once, and not what is known and unchanged."""
-    marks: dict[str, str] = {}
-    gone: set[str] = set()
-    for page in pages:
-        marks.update(page.items)
-        gone.update(page.gone)
-    fresh = [
-        Todo(name, mark)
-        for name, mark in marks.items()
-        if again or not mark or name not in known or known[name].mark != mark
-    ]
-    noted = {name for name, kept in known.items() if kept.day == DELETED}
-    lost = [Todo(name, gone=True) for name in gone - marks.keys() - noted]
-    return sorted((*fresh, *lost), key=lambda one: (len(one.id), one.id))
-
-
-def expire(known: Mapping[str, Kept], *, keep_days: int, today: str) -> dict[str, Kept]:
-    """The same, with records exported more than `keep_days` ago marked as expired; 0: none."""
-    if not keep_days:
-        return dict(known)
-    oldest = (datetime.fromisoformat(today) - timedelta(days=keep_days)).date().isoformat()
-    return {
-        name: Kept(EXPIRED, kept.mark) if kept.day < oldest else kept
-        for name, kept in known.items()
-    }
-
-
 def in_order(
-    work: Callable[[_Item], bytes],
+    work: Callable[[_Item], _Result],
     items: Sequence[_Item],
     *,
     parallel: int,
     stop: threading.Event,
-) -> Iterator[bytes]:
+) -> Iterator[_Result]:
     """Results in the order of their items, `parallel` at work at once.
 
     What fails raises in its turn, after all results before it; then `stop` is set for the others.
     """
-    waiting: deque[Future[bytes]] = deque()
+    waiting: deque[Future[_Result]] = deque()
     with ThreadPoolExecutor(parallel) as pool:
         try:
             for item in items:
@@ -200,6 +196,22 @@ def in_order(
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _refused_in(journal: Journal, state: State) -> set[str]:
+    """The ids of the records that this run was refused."""
+    until = _span(state).until
+    return {name for name, last in journal.refused().items() if last == until}
+
+
+def _check_refused(stream: str, *, refused: int, given: int) -> None:
+    """Raises ZohoForbidden when so much is refused that a right is missing altogether."""
+    if refused > FEW_REFUSED and refused > given:
+        raise ZohoForbidden(
+            f"{stream}: {refused:,} records are refused to the user who signed in, and {given:,} "
+            "were given. Connect as an administrator, or leave the department out with "
+            "--department. Everything read so far is kept."
+        )
 
 
 def _span(state: State) -> Span:

@@ -13,10 +13,10 @@ from backend.zoho.credits import PLANS, Budget, list_page
 from backend.zoho.crm import belongs
 from backend.zoho.forecast import Forecast, Item, days
 from backend.zoho.journal import DELETED, EXPIRED, Journal, Kept, Page, Span, State, Todo, iso
+from backend.zoho.planning import expire, plan
 from backend.zoho.private_files import private_folder
 from backend.zoho.pruning import prune_folder
 from backend.zoho.raw_file import RawFile, raw_line
-from backend.zoho.running import expire, plan
 
 NOW = iso(time.time())
 SPAN = Span(since=None, until="2026-03-01T00:00:00+00:00")

@@ -7,6 +7,7 @@ import pytest
 from backend.domain.errors import (
     ZohoForbidden,
     ZohoNotFound,
+    ZohoRecordForbidden,
 )
 from backend.zoho.refusals import code_of, refusal
 
@@ -26,6 +27,29 @@ def test_each_kind_of_403_says_what_to_do(code: str, says: str) -> None:
 
     assert isinstance(error, ZohoForbidden)
     assert says in str(error)
+
+
+@pytest.mark.parametrize(
+    ("product", "code", "path", "one"),
+    [
+        ("desk", "FORBIDDEN", "/api/v1/tickets/22372000000212001", True),
+        ("desk", "FORBIDDEN", "/api/v1/tickets/22372000000212001/conversations", True),
+        ("desk", "FORBIDDEN", "/api/v1/articles/22372000000094160", True),
+        ("desk", "FORBIDDEN", "/api/v1/tickets/search", False),
+        ("desk", "FORBIDDEN", "/api/v1/articles", False),
+        ("desk", "OAUTH_ORG_MISMATCH", "/api/v1/tickets/22372000000212001", False),
+        ("desk", "LICENSE_ACCESS_LIMITED", "/api/v1/tickets/22372000000212001", False),
+        ("desk", "SCOPE_MISMATCH", "/api/v1/tickets/22372000000212001", False),
+        ("crm", "NO_PERMISSION", "/crm/v8/Cases/3652397000001234001", False),
+    ],
+)
+def test_only_one_record_that_is_forbidden_can_be_left_out(
+    product: str, code: str, path: str, one: bool
+) -> None:
+    error = refusal(product, 403, {"errorCode": code}, path, ())
+
+    assert isinstance(error, ZohoForbidden)
+    assert isinstance(error, ZohoRecordForbidden) == one
 
 
 def test_a_refusals_details_name_fields_and_never_values() -> None:
