@@ -57,13 +57,17 @@ def environment(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> py
 def test_the_notebook_ends_with_a_model_on_the_hub(
     hub: Hub, environment: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    shutil.copytree(CHECKOUT / "trainer", tmp_path / "code" / "trainer")
-    shutil.copytree(CHECKOUT / "backend", tmp_path / "code" / "backend")
-    shutil.copy(CHECKOUT / "constraints.txt", tmp_path / "code")
+    code = tmp_path / "suggest-answer"
+    shutil.copytree(CHECKOUT / "trainer", code / "trainer")
+    shutil.copytree(CHECKOUT / "backend", code / "backend")
+    shutil.copy(CHECKOUT / "constraints.txt", code)
     notebook = _notebook()
+    for cell in notebook.cells:
+        cell.source = cell.source.replace("/content", str(tmp_path))
     (parameters,) = [one for one in notebook.cells if "parameters" in one.metadata.get("tags", ())]
     values = {"HUB": HUB, "BASE": BASE, "PRESET": "cpu-tiny", "NAME": "tiny-tuned"}
     values |= {"REVISION": "main", "WEIGHTS": "*.safetensors"}
+    values |= {"LICENCE": "Apache-2.0"}
     values["EXAMPLES"] = "work/examples/examples.jsonl"
     values["CHANGES"] = "--epochs 1 --rank 4 --samples 0 --threads 1"
     parameters.source = "\n".join(f"%env {name}={value}" for name, value in values.items())
