@@ -4,7 +4,7 @@ Usually into those it was trained on, which are the 4-bit ones: each tensor of t
 to NF4 and unpacked again, as in training, and the adapter's product is added, so the result
 computes what was trained. Adding it to the original weights gives a slightly other model that
 answers about as well; it is what an adapter on a shared base computes. Packing the sum again
-throws much of the training away (measured in `trainer/LOG.md`), so that is not to be had.
+rounds the adapter's small changes away with it, so that is not to be had.
 """
 
 from __future__ import annotations
