@@ -64,6 +64,7 @@ def _add_pretrain(steps: Any) -> None:
     _add_loop_changes(step)
     step.add_argument("--prompt-tokens", type=int, help="budget of its prompts, estimated")
     step.add_argument("--family", choices=("llama", "gptj"), default="llama")
+    step.add_argument("--vocabulary", type=int, default=4096, help="tokens that it tells apart")
     step.set_defaults(run=_pretrain)
 
 
@@ -136,7 +137,7 @@ def _pretrain(given: argparse.Namespace) -> str:
 
     plain = PretrainSettings()
     changes = _changes(given)
-    shape = replace(plain.shape, family=changes.pop("family"))
+    shape = replace(plain.shape, family=changes.pop("family"), vocabulary=changes.pop("vocabulary"))
     budget = changes.pop("prompt_tokens", plain.prompt_tokens)
     loop = replace(plain.loop, **changes)
     settings = replace(plain, shape=shape, loop=loop, prompt_tokens=budget)

@@ -95,7 +95,8 @@ def pretrain(examples: Sequence[Example], *, out: Path, settings: PretrainSettin
             made = [row(chat, tokenizer, budget=settings.prompt_tokens) for chat in chats]
             return made + (read[:half] if epoch % 2 == 0 else read[-half:])  # always as many
         chats = [_recalled(one, chance) for one in articles]
-        return read + [_all(row(chat, tokenizer, budget=settings.prompt_tokens)) for chat in chats]
+        asked = [row(chat, tokenizer, budget=settings.prompt_tokens) for chat in chats]
+        return read + [_all(one, settings.shape) for one in asked]
 
     mark = fingerprint(asdict(settings), "".join(one.to_json() for one in examples))
     task = Task(model=model, rows=rows, validation=(), fingerprint=mark)
@@ -202,6 +203,6 @@ def _recalled(text: Example, chance: random.Random) -> Example:
     return replace(text, question=reworded(" ".join(scraps), chance), passages=())
 
 
-def _all(one: Row) -> Row:
-    """The row with every token a target: a base learns questions and marks too."""
-    return Row(one.ids, 0)
+def _all(one: Row, shape: Shape) -> Row:
+    """What fits of a row, every token a target: a base learns questions and marks too."""
+    return Row(one.ids[: shape.context], 0)

@@ -113,9 +113,14 @@ def batches(rows: Sequence[Row], *, size: int, chance: random.Random) -> list[li
     return made
 
 
+def _rounded(tokens: int) -> int:
+    """Up to a multiple of 16: for each new length oneDNN keeps kernels and their memory."""
+    return -(-tokens // 16) * 16
+
+
 def batch(rows: Sequence[Row], *, padding: int = 0) -> Batch:
     """The rows as tensors. What pads stands at the end, where no token can attend to it."""
-    longest = max(len(one.ids) for one in rows)
+    longest = _rounded(max(len(one.ids) for one in rows))
     ids = torch.full((len(rows), longest), padding, dtype=torch.long)
     labels = torch.full((len(rows), longest), IGNORED, dtype=torch.long)
     for place, one in enumerate(rows):

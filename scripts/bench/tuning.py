@@ -25,6 +25,7 @@ from typing import Any
 
 BASE, TUNED = "base", "tuned"
 SECONDS = "seconds.json"
+PROMPT = 300
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,13 @@ class Plan:
             (
                 "pretrain",
                 f"pretrain --family {self.family} --examples {{}}/retail/examples.jsonl "
-                f"--out {{}}/base --epochs {self.base_epochs} {loop}",
+                f"--out {{}}/base --epochs {self.base_epochs} --vocabulary 1024 {loop}",
             ),
             (
                 "train",
                 "train --base {}/base --examples {}/helpdesk/examples.jsonl --out {}/adapter "
-                f"--preset cpu-tiny --epochs {self.epochs} --batch-rows 8 --measurements 2 {loop}",
+                f"--preset cpu-tiny --epochs {self.epochs} --batch-rows 8 --measurements 2 "
+                f"--prompt-tokens {PROMPT} --learning-rate 3e-3 {loop}",
             ),
             ("merge", "merge --base {}/base --adapter {}/adapter --out {}/merged"),
             ("export base", f"{_export(BASE)} --model {{}}/base"),
@@ -72,7 +74,7 @@ class Plan:
                 "evaluate",
                 "evaluate --examples {}/helpdesk/examples.jsonl --out {}/evaluation "
                 f"--gguf {BASE}={{}}/{BASE}.gguf --gguf {TUNED}={{}}/{TUNED}.gguf "
-                "--prompt-tokens 512",
+                f"--prompt-tokens {PROMPT}",
             ),
         ]
 
@@ -83,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--family", choices=("llama", "gptj"), default="llama")
     parser.add_argument("--work", type=Path, required=True, help="folder to work in")
     parser.add_argument("--data", type=Path, required=True, help="has retail/ and helpdesk/")
-    parser.add_argument("--base-epochs", type=int, default=3)
+    parser.add_argument("--base-epochs", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     given = Plan(**vars(parser.parse_args(arguments)))

@@ -65,3 +65,17 @@ def test_tickets_with_the_article_cited_for_them_are_learnt_in_every_epoch(
     losses = [step["loss"] for step in record.history["steps"]]
     assert len(losses) % 3 == 0
     assert losses[-1] < losses[0]
+
+
+def test_what_is_longer_than_the_context_is_read_as_far_as_it_fits(
+    tmp_path: Path, examples: Path
+) -> None:
+    """GPT-J has no positions beyond its context."""
+    known = read_examples(examples)
+    long = next(one for one in known if one.source.startswith("article:"))
+    long = replace(long, answer=" ".join([long.answer] * 40))
+    settings = PretrainSettings(shape=replace(SHAPE, family="gptj"), loop=LOOP, prompt_tokens=300)
+
+    record = pretrain([long, *known], out=tmp_path / "base", settings=settings)
+
+    assert record.history["steps"]

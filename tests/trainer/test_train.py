@@ -88,6 +88,16 @@ def test_padding_and_neighbours_do_not_change_the_loss(base: Path, rows: list[Ro
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-3)
 
 
+def test_few_lengths_are_met_and_each_row_fits() -> None:
+    """For each new length the CPU's kernels are made anew and kept in memory."""
+    rows = [Row(tuple(range(length)), 2) for length in range(3, 303)]
+
+    lengths = {batch([one]).ids.shape[1] for one in rows}
+
+    assert len(lengths) == 19
+    assert all(0 <= batch([one]).ids.shape[1] - len(one.ids) < 16 for one in rows)
+
+
 def test_batches_hold_every_row_once_with_little_padding() -> None:
     chance = random.Random(1)
     rows = [Row(tuple(range(chance.randint(5, 300))), 2) for _ in range(203)]
