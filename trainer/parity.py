@@ -19,11 +19,13 @@ from transformers import AutoTokenizer
 from backend.domain.errors import UnfaithfulModel, UnusableModel
 from backend.domain.example import Example
 from backend.domain.prompt import render
+from trainer.chat import served_tokenizer
+from trainer.dialect import TokenizerDialect, prompt_text
+from trainer.gguf_dialect import GgufDialect
 from trainer.lora_loading import loaded_lora
 from trainer.quantise import quiet
 from trainer.questions import QUESTIONS
 from trainer.reference import Logits
-from trainer.rows import rendered
 from trainer.tensor_files import TensorFolder
 
 _SMALL = 64_000_000
@@ -82,13 +84,11 @@ def prompts(
     model: Path, examples: Sequence[Example] = (), *, budget: int, count: int = len(QUESTIONS)
 ) -> list[str]:
     """Rendered prompts to compare on: of these examples first, then of varied questions."""
-    tokenizer = AutoTokenizer.from_pretrained(model)
+    dialect = TokenizerDialect(served_tokenizer(model))
     rendering = [render(one.question, one.passages, budget=budget) for one in examples[:count]]
     more = QUESTIONS[: count - len(rendering)]
     rendering += [render(question, budget=budget) for question in more]
-    if not tokenizer.chat_template:
-        return ["\n\n".join(one["content"] for one in made.messages) for made in rendering]
-    return [rendered(one.messages, tokenizer) for one in rendering]
+    return [prompt_text(one.messages, dialect) for one in rendering]
 
 
 @contextmanager
@@ -119,8 +119,8 @@ def written(
 
     Raises UnfaithfulModel if it does not even split the texts as the model's own tokenizer does.
     """
-    tokenizer = AutoTokenizer.from_pretrained(model)
-    ids = [list(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in texts]
+    dialect = TokenizerDialect(AutoTokenizer.from_pretrained(model))
+    ids = [dialect.ids(text) for text in texts]
     with opened(gguf, context=max(map(len, ids)) + tokens, lora=lora) as loaded:
         _check_ids(loaded, texts, ids)
         return [
@@ -167,8 +167,9 @@ def check(found: Parity, *, largest_kl: float, step: str) -> None:
 
 
 def _check_ids(loaded: Any, texts: Sequence[str], ids: Sequence[list[int]]) -> None:
+    dialect = GgufDialect(loaded)
     for text, expected in zip(texts, ids, strict=True):
-        if loaded.tokenize(text.encode(), add_bos=False, special=True) != expected:
+        if dialect.ids(text) != expected:
             raise UnfaithfulModel(
                 "The step 'vocabulary' changed the tokenizer: llama.cpp splits this text into "
                 f"other tokens than transformers: {text[:80]!r}."

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 
 from backend.domain.example import Example, training_messages
+from trainer.dialect import TokenizerDialect, prompt_text
 from trainer.group import ALONE, Group
 from trainer.loop import History
 from trainer.losses import precision
-from trainer.rows import rendered
 from trainer.settings import TrainingSettings
 
 CURVES, SAMPLES, SAMPLES_TEXT = "curves.png", "samples.json", "samples.md"
@@ -46,8 +46,8 @@ class Watch:
 
     def _reply(self, example: Example) -> str:
         messages = training_messages(example, budget=self.settings.prompt_tokens)[:-1]
-        prompt = rendered(messages, self.tokenizer)
-        ids = self.tokenizer(prompt, add_special_tokens=False, return_tensors="pt")["input_ids"]
+        dialect = TokenizerDialect(self.tokenizer)
+        ids = torch.tensor([dialect.ids(prompt_text(messages, dialect))])
         self.model.eval()
         with torch.no_grad(), precision(self.model, self.settings.loop):
             made = self.model.generate(
@@ -55,6 +55,7 @@ class Watch:
                 attention_mask=torch.ones_like(ids).to(self.model.device),
                 max_new_tokens=self.settings.sample_tokens,
                 do_sample=False,
+                repetition_penalty=1.0,
                 eos_token_id=self.tokenizer.eos_token_id,
                 pad_token_id=self.tokenizer.eos_token_id,
             )
