@@ -13,6 +13,7 @@ from pathlib import Path
 
 from backend.cleaning.files import sha256_of
 from trainer.record import fingerprint
+from trainer.whole_files import write_whole
 
 _NOTES = "steps.json"
 
@@ -34,9 +35,7 @@ class Steps:
         make(unfinished)
         unfinished.replace(path)
         notes[name] = {"from": made_from, "sha256": sha256_of(path)}
-        whole = self.folder / f"{_NOTES}.unfinished"
-        whole.write_text(json.dumps(notes, indent=1) + "\n", encoding="utf-8")
-        whole.replace(self.folder / _NOTES)
+        write_whole(self.folder / _NOTES, json.dumps(notes, indent=1) + "\n")
         return path
 
     def made(self, name: str) -> str:
