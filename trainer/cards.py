@@ -15,6 +15,17 @@ from trainer.gguf_file import context_tokens
 from trainer.record import Record
 
 
+def card_path(gguf: Path) -> Path:
+    """Where the card of a GGUF lies: beside it."""
+    return gguf.with_name(f"{gguf.stem}.model_card.json")
+
+
+def card_of(gguf: Path) -> ModelCard | None:
+    """The card beside a GGUF, if it has one. Raises UnusableModel if it cannot be read."""
+    path = card_path(gguf)
+    return ModelCard.from_json(path.read_bytes()) if path.is_file() else None
+
+
 def card_of_export(model: Path, made: Record | None, *, metrics: Mapping[str, Any]) -> ModelCard:
     """The card of a GGUF made from the folder, with all that is told by how it was made.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,10 +42,13 @@ def add_evaluate(steps: Any) -> None:
             f"--{kind}", action=_InOrder, default=[], metavar=f"NAME={what}", dest="subjects",
             help="any number; the first of all is what the others are compared with",
         )  # fmt: skip
-    step.add_argument("--key-variable", default="OPENAI_API_KEY", help="has the endpoints' key")
+    step.add_argument(
+        "--key", action="append", default=[], metavar="NAME=VARIABLE", dest="keys",
+        help="the environment variable with this endpoint's key; others are sent none",
+    )  # fmt: skip
     step.add_argument("--split", default="golden", help="golden, validation or train")
     step.add_argument("--limit", type=int, default=0, help="only so many tickets, 0 for all")
-    step.add_argument("--prompt-tokens", type=int, default=700, help="budget of a prompt")
+    step.add_argument("--prompt-tokens", type=int, help="budget of a prompt; else as served")
     step.add_argument("--answer-tokens", type=int, default=320, help="longest answer")
     step.set_defaults(run=_evaluate)
 
@@ -67,9 +71,8 @@ def _evaluate(given: argparse.Namespace) -> str:
     from trainer.prepare import read_examples
 
     rows = tuple(one for one in read_examples(given.examples) if one.split == given.split)
-    key = os.environ.get(given.key_variable, "")
     wanted = Evaluation(
-        subjects=tuple(_subject(*one, key=key) for one in given.subjects),
+        subjects=_subjects(given.subjects, _keys(given)),
         examples=rows[: given.limit or None],
         out=given.out,
         asking=Asking(given.prompt_tokens, given.answer_tokens),
@@ -77,16 +80,38 @@ def _evaluate(given: argparse.Namespace) -> str:
     return evaluate(wanted)
 
 
-def _subject(kind: str, name: str, what: str, *, key: str) -> Subject:
+def _keys(given: argparse.Namespace) -> dict[str, str]:
+    """The key of each endpoint that has one. Each is sent to that endpoint only."""
+    from backend.domain.errors import BadInput
+
+    endpoints = [name for kind, name, _ in given.subjects if kind == "endpoint"]
+    keys = {}
+    for one in given.keys:
+        name, _, variable = one.partition("=")
+        if name not in endpoints:
+            raise BadInput(f"--key {one}: no --endpoint has the name {name!r}.")
+        if not os.environ.get(variable):
+            raise BadInput(f"--key {one}: the environment variable {variable!r} is not set.")
+        keys[name] = os.environ[variable]
+    return keys
+
+
+def _subjects(
+    given: Sequence[tuple[str, str, str]], keys: Mapping[str, str]
+) -> tuple[Subject, ...]:
     from trainer.evaluation.endpoint import EndpointSubject
     from trainer.evaluation.subjects import FolderSubject, GgufSubject
 
-    if kind == "model":
-        return FolderSubject(name, Path(what))
-    if kind == "gguf":
-        return GgufSubject(name, Path(what))
-    address, _, model = what.partition("#")
-    return EndpointSubject(name, address, model or name, key)
+    found: list[Subject] = []
+    for kind, name, what in given:
+        if kind == "model":
+            found.append(FolderSubject(name, Path(what)))
+        elif kind == "gguf":
+            found.append(GgufSubject(name, Path(what)))
+        else:
+            address, _, model = what.partition("#")
+            found.append(EndpointSubject(name, address, model or name, keys.get(name, "")))
+    return tuple(found)
 
 
 def add_push(steps: Any) -> None:

@@ -5,31 +5,24 @@ A converter that is a little wrong still writes fluent text, so looking at text 
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import llama_cpp
 import numpy as np
 from transformers import AutoTokenizer
 
-from backend.domain.errors import UnfaithfulModel, UnusableModel
+from backend.domain.errors import UnfaithfulModel
 from backend.domain.example import Example
 from backend.domain.prompt import render
 from trainer.chat import served_tokenizer
 from trainer.dialect import TokenizerDialect, prompt_text
 from trainer.gguf_dialect import GgufDialect
-from trainer.lora_loading import loaded_lora
-from trainer.quantise import quiet
+from trainer.gguf_loading import opened
 from trainer.questions import QUESTIONS
 from trainer.reference import Logits
 from trainer.tensor_files import TensorFolder
-
-_SMALL = 64_000_000
-"""Bytes of a model up to which threads wait for each other longer than they compute."""
 
 _LARGE = 1_000_000_000
 """Weights from which on a model is large."""
@@ -89,27 +82,6 @@ def prompts(
     more = QUESTIONS[: count - len(rendering)]
     rendering += [render(question, budget=budget) for question in more]
     return [prompt_text(one.messages, dialect) for one in rendering]
-
-
-@contextmanager
-def opened(gguf: Path, *, context: int, lora: Path | None = None) -> Iterator[Any]:
-    """The GGUF in llama.cpp, on the CPU, with the logits of all tokens kept."""
-    quiet()
-    threads = 1 if gguf.stat().st_size < _SMALL else os.cpu_count() or 1
-    try:
-        model = llama_cpp.Llama(
-            str(gguf),
-            n_ctx=context,
-            n_threads=threads,
-            n_threads_batch=threads,
-            n_gpu_layers=0,
-            logits_all=True,
-            verbose=False,
-        )
-    except ValueError as error:
-        raise UnusableModel(f"llama.cpp cannot load {gguf.name}: {error}.") from error
-    with closing(model), loaded_lora(model, lora):
-        yield model
 
 
 def written(

@@ -22,7 +22,7 @@ from trainer.chat import tokenizer_of
 from trainer.dialect import TokenizerDialect
 from trainer.gguf_dialect import GgufDialect
 from trainer.gguf_file import write_gguf
-from trainer.parity import opened
+from trainer.gguf_loading import opened
 from trainer.pretrain import CHAT_TEMPLATE, END
 from trainer.rows import row, row_of
 
