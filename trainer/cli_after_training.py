@@ -17,7 +17,7 @@ def add_export(steps: Any) -> None:
     step = steps.add_parser("export", help="write a quantised GGUF and its model card")
     step.add_argument("--model", type=Path, required=True, metavar="DIR", help="merged, or a base")
     step.add_argument("--out", type=Path, required=True, metavar="FILE.gguf", help="what to write")
-    step.add_argument("--quantisation", default="Q4_K_M", help="F16, Q8_0, Q6_K, Q5_K_M, Q4_K_M")
+    step.add_argument("--quantisation", help="F16, Q8_0, Q6_K, Q5_K_M, Q4_K_M (the default)")
     step.add_argument("--name", default="", help="the model's name; else that of the file")
     step.add_argument("--licence", default="", help="of the base and the data, for the card")
     step.add_argument("--examples", type=Path, metavar="FILE", help="compare on held-out rows")
@@ -25,6 +25,10 @@ def add_export(steps: Any) -> None:
     step.add_argument("--converter", type=Path, metavar="FILE", help="convert_hf_to_gguf.py")
     step.add_argument("--adapter", type=Path, metavar="DIR", help="export this alone; with --onto")
     step.add_argument("--onto", type=Path, metavar="FILE.gguf", help="the shared base it is for")
+    step.add_argument(
+        "--accept", type=float, default=1.0, metavar="TIMES",
+        help="let quantising change so many times what it usually may; the card will say so",
+    )  # fmt: skip
     step.set_defaults(run=_export)
 
 
@@ -145,12 +149,13 @@ def _export(given: argparse.Namespace) -> str:
     wanted = Export(
         given.model,
         given.out,
-        given.quantisation,
+        given.quantisation or "Q4_K_M",
         name=given.name,
         licence=given.licence,
         examples=tuple(one for one in rows if one.split != "train"),
         work=given.work,
         converter=given.converter,
+        accepted=given.accept,
     )
     return export(wanted).to_json()
 
@@ -161,6 +166,9 @@ def _export_adapter(given: argparse.Namespace) -> str:
 
     if not (given.adapter and given.onto):
         raise BadInput("--adapter and --onto belong together: the adapter, and its base's GGUF.")
+    for option in ("quantisation", "examples", "work", "converter"):
+        if getattr(given, option):
+            raise BadInput(f"--{option} is of no use with --adapter. Leave it out.")
     wanted = AdapterExport(
         base=given.model,
         adapter=given.adapter,
@@ -168,5 +176,6 @@ def _export_adapter(given: argparse.Namespace) -> str:
         onto=given.onto,
         name=given.name,
         licence=given.licence,
+        accepted=given.accept,
     )
     return export_adapter(wanted).to_json()

@@ -19,6 +19,7 @@ from backend.domain.prompt import FORMAT
 from trainer.evaluation.engines import Reply
 from trainer.evaluation.subjects import Subject, resident
 from trainer.record import fingerprint
+from trainer.whole_files import write_whole
 
 ANSWERS = "answers.jsonl"
 DEFAULT_PROMPT_TOKENS = 700
@@ -131,7 +132,7 @@ def _saved(path: Path) -> Iterator[Answer]:
     whole = path.read_text(encoding="utf-8")
     if not whole.endswith("\n"):
         whole = whole[: whole.rfind("\n") + 1]
-        path.write_text(whole, encoding="utf-8")
+        write_whole(path, whole)
     for line in whole.split("\n"):
         if line:
             yield Answer.from_json(line)
