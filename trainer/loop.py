@@ -18,7 +18,7 @@ import torch
 from tqdm import tqdm  # type: ignore[import-untyped,unused-ignore]
 
 from trainer import checkpoints
-from trainer.checkpoints import BEST, CHECKPOINT
+from trainer.checkpoints import CHECKPOINT
 from trainer.group import ALONE, Group
 from trainer.losses import answer_loss, mean_loss, on_device, parts, precision
 from trainer.optimisers import Stepper, learning_rate
@@ -52,8 +52,7 @@ class Task:
     """A model, its rows in each epoch (always as many) and rows to measure on.
 
     `fingerprint` names data and settings; a checkpoint of another one is refused. `rows_at_once`
-    stand side by side in memory. `watch` hears of each measurement, `kept` of each file that a
-    later run could go on from.
+    stand side by side in memory. `watch` hears of each measurement, `kept` of each checkpoint.
     """
 
     model: Any
@@ -104,6 +103,7 @@ class _Run:
         self.total = self.steps_an_epoch * settings.epochs
         self.done = 0
         self.history = History()
+        self.best: dict[str, torch.Tensor] = {}
         self.saved_at = time.monotonic()
 
     @property
@@ -125,7 +125,8 @@ class _Run:
         if self._to_be_measured(place + 1):
             self._measure()
         self.history.seconds += time.monotonic() - started
-        if time.monotonic() - self.saved_at > self.settings.checkpoint_minutes * 60:
+        late = time.monotonic() - self.saved_at > self.settings.checkpoint_minutes * 60
+        if self.task.group.of_leader(late):  # saving takes them all, and each has its own clock
             self.save()
         return loss
 
@@ -134,30 +135,34 @@ class _Run:
             "fingerprint": self.task.fingerprint,
             "done": self.done,
             "weights": self.trainable,
+            "best": self.best,
             "stepper": self.stepper.state(),
             "chance": self.task.group.of_each(checkpoints.chance_state()),
             "history": asdict(self.history),
         }
-        self._keep(state, CHECKPOINT)
+        checkpoints.save(state, self.folder / CHECKPOINT, group=self.task.group)
+        if self.task.group.leads:
+            self.task.kept(self.folder / CHECKPOINT)
         self.saved_at = time.monotonic()
 
     def resume(self) -> None:
-        state = checkpoints.read(self.folder / CHECKPOINT, fingerprint=self.task.fingerprint)
+        group = self.task.group
+        state = checkpoints.read(self.folder, fingerprint=self.task.fingerprint, group=group)
         if state is None:
             if self.task.validation:
                 self._measure()
             return
         checkpoints.put(state["weights"], self.trainable)
         self.stepper.restore(state["stepper"])
-        checkpoints.restore_chance(state["chance"][self.task.group.rank])
         self.done, self.history = state["done"], History(**state["history"])
+        self.best = state["best"]
+        seed = f"{self.settings.seed}:{self.done}"
+        checkpoints.restore_chances(state["chance"], rank=group.rank, seed=seed)
 
     def take_best(self) -> None:
         """Puts the weights of the best measurement back, if the last was not the best."""
         if self.history.since_best:
-            found = checkpoints.read(self.folder / BEST, fingerprint=self.task.fingerprint)
-            if found is not None:
-                checkpoints.put(found["weights"], self.trainable)
+            checkpoints.put(self.best, self.trainable)
 
     def _to_be_measured(self, place: int) -> bool:
         """After the steps that cut an epoch into as many equal parts as there are measurements."""
@@ -172,14 +177,8 @@ class _Run:
         )
         self.history.validation.append({"step": self.done, "loss": loss})
         if not self.history.since_best:
-            state = {"fingerprint": task.fingerprint, "weights": self.trainable}
-            self._keep(state, BEST)
+            self.best = checkpoints.taken(self.trainable)
         task.watch(self.history)
-
-    def _keep(self, state: dict[str, Any], name: str) -> None:
-        checkpoints.save(state, self.folder / name, group=self.task.group)
-        if self.task.group.leads:
-            self.task.kept(self.folder / name)
 
     def _batches(self, epoch: int) -> list[list[Row]]:
         if self.plan[0] != epoch:

@@ -73,7 +73,7 @@ def train(
     """
     with joined() as group:
         work = _Work(base, examples, out, settings, group, checkpoints_to)
-        done = read_record(out)
+        done = group.of_leader(read_record(out))
         if done and done.settings.get("fingerprint") == work.fingerprint:
             return done
         check(settings, group)
@@ -114,8 +114,6 @@ def _trained(work: _Work, say: Say) -> Record:
         kept=shelf.put if shelf else lambda _: None,
     )
     history = optimise(task, settings.loop, folder=work.out)
-    if shelf:
-        shelf.close()
     counts = {
         "train": len(training.rows),
         "validation": len(validation.rows),
@@ -125,6 +123,9 @@ def _trained(work: _Work, say: Say) -> Record:
     }
     record = replace(_record(work, history), counts=counts)
     _save(model, tokenizer, record, work)
+    if shelf:
+        shelf.close()
+        shelf.clear()
     return record
 
 
