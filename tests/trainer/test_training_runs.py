@@ -17,6 +17,7 @@ from trainer.checkpoints import BEST_BEFORE, CHECKPOINT
 from trainer.loop import History, Task, optimise
 from trainer.losses import mean_loss
 from trainer.prepare import read_examples
+from trainer.presets import preset_named
 from trainer.probe import probe
 from trainer.quantised import load_in_four_bits, with_adapter
 from trainer.rows import Row, row
@@ -189,11 +190,23 @@ def test_a_training_goes_on_with_other_rows_at_once_but_not_with_another_rate(
 
 @pytest.mark.parametrize(
     ("name", "wrong"),
-    [("compute", "int8"), ("optimiser", "sgd"), ("rows_at_once", -1), ("measurements", 0)],
+    [
+        ("compute", "int8"),
+        ("optimiser", "sgd"),
+        ("rows_at_once", -1),
+        ("measurements", 0),
+        ("checkpoint_minutes", -0.5),
+        ("weight_decay", -0.1),
+        ("largest_gradient", 0.0),
+        ("largest_gradient", float("nan")),
+        ("second_moment", 1.0),
+        ("samples", -1),
+        ("opening_epochs", -1),
+    ],
 )
 def test_settings_that_cannot_be_are_refused(name: str, wrong: Any) -> None:
     with pytest.raises(BadSettings, match=name):
-        LoopSettings(**{name: wrong})
+        preset_named("cpu-tiny", **{name: wrong})
 
 
 def test_a_checkpoint_with_its_best_weights_in_another_file_is_gone_on_from(
