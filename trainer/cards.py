@@ -44,15 +44,22 @@ def card_of_export(model: Path, made: Record | None, *, metrics: Mapping[str, An
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         context_tokens=context_tokens(model),
         prompt_tokens=record.prompt_tokens,
-        metrics={**metrics, **_losses(record)},
+        metrics={**metrics, **_losses(record), **_settings(record)},
     )
 
 
 def _losses(record: Record) -> dict[str, float]:
-    losses = record.history.get("validation") or []
+    """Before the training, and of the weights that won: those with the least."""
+    losses = [one["loss"] for one in record.history.get("validation") or []]
     if not losses:
         return {}
     return {
-        "validation_loss_before": round(losses[0]["loss"], 4),
-        "validation_loss": round(losses[-1]["loss"], 4),
+        "validation_loss_before": round(losses[0], 4),
+        "validation_loss": round(min(losses), 4),
     }
+
+
+def _settings(record: Record) -> dict[str, Any]:
+    """How the weights were trained, where they were: the adapter with its record may be lost."""
+    settings = {name: value for name, value in record.settings.items() if name != "fingerprint"}
+    return {"settings": settings} if settings else {}

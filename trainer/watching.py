@@ -16,6 +16,7 @@ from trainer.group import ALONE, Group
 from trainer.loop import History
 from trainer.losses import precision
 from trainer.settings import TrainingSettings
+from trainer.whole_files import write_whole
 
 CURVES, SAMPLES, SAMPLES_TEXT = "curves.png", "samples.json", "samples.md"
 _SMOOTHED = 20
@@ -63,16 +64,22 @@ class Watch:
         return reply.strip()
 
     def _written(self, *, before: int) -> dict[str, list[str]]:
-        """The answers of earlier measurements; those after a resumed step are written again."""
+        """The answers of earlier measurements; those after a resumed step are written again.
+
+        They are for people only, so a file that cannot be read costs them and not the training.
+        """
         path = self.folder / SAMPLES
-        found = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        try:
+            found = json.loads(path.read_text("utf-8"))
+        except (FileNotFoundError, ValueError):
+            return {}
         return {step: replies for step, replies in found.items() if int(step) < before}
 
     def _write(self, samples: dict[str, list[str]]) -> None:
         text = json.dumps(samples, ensure_ascii=False, indent=1) + "\n"
-        (self.folder / SAMPLES).write_text(text, encoding="utf-8")
+        write_whole(self.folder / SAMPLES, text)
         parts = [_section(one, place, samples) for place, one in enumerate(self._asked)]
-        (self.folder / SAMPLES_TEXT).write_text("\n".join(parts), encoding="utf-8")
+        write_whole(self.folder / SAMPLES_TEXT, "\n".join(parts))
 
 
 def draw(history: History, path: Path) -> None:
