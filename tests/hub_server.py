@@ -30,9 +30,10 @@ class Repository:
     commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
     head: str = ""
 
-    def commit(self, files: dict[str, bytes]) -> str:
-        """Adds files on top of the newest commit and returns the new one's hash."""
+    def commit(self, files: dict[str, bytes], *, without: tuple[str, ...] = ()) -> str:
+        """Adds files to the newest commit, less some folders, and returns the new one's hash."""
         content = {**self.commits.get(self.head, {}), **files}
+        content = {path: text for path, text in content.items() if not path.startswith(without)}
         mark = repr(sorted(content.items())) + self.head
         self.head = hashlib.sha1(mark.encode(), usedforsecurity=False).hexdigest()
         self.commits[self.head] = content
@@ -187,7 +188,7 @@ class _Requests(BaseHTTPRequestHandler):
         self._send(200, {})
 
     def _commit(self, body: bytes, name: str) -> None:
-        files = {}
+        files, folders = {}, []
         for line in body.splitlines():
             entry = json.loads(line)
             value = entry["value"]
@@ -195,7 +196,9 @@ class _Requests(BaseHTTPRequestHandler):
                 files[value["path"]] = base64.b64decode(value["content"])
             elif entry["key"] == "lfsFile":
                 files[value["path"]] = self.state.objects[value["oid"]]
-        oid = self.state.repositories[name].commit(files)
+            elif entry["key"] == "deletedFolder":
+                folders.append(value["path"])
+        oid = self.state.repositories[name].commit(files, without=tuple(folders))
         url = f"{self.state.addresses[0]}/{name}/commit/{oid}"
         self._send(200, {"commitUrl": url, "commitOid": oid, "pullRequestUrl": None})
 

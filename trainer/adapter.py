@@ -14,6 +14,7 @@ import torch
 from backend.domain.errors import UnusableModel
 from trainer.tensor_files import TensorFolder
 
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 _PREFIX = "base_model.model."
 _NOT_PLAIN = ("use_dora", "modules_to_save", "lora_bias", "rank_pattern", "alpha_pattern")
 

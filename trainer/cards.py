@@ -15,6 +15,17 @@ from trainer.gguf_file import context_tokens
 from trainer.record import Record
 
 
+def card_path(gguf: Path) -> Path:
+    """Where the card of a GGUF lies: beside it."""
+    return gguf.with_name(f"{gguf.stem}.model_card.json")
+
+
+def card_of(gguf: Path) -> ModelCard | None:
+    """The card beside a GGUF, if it has one. Raises UnusableModel if it cannot be read."""
+    path = card_path(gguf)
+    return ModelCard.from_json(path.read_bytes()) if path.is_file() else None
+
+
 def card_of_export(model: Path, made: Record | None, *, metrics: Mapping[str, Any]) -> ModelCard:
     """The card of a GGUF made from the folder, with all that is told by how it was made.
 
@@ -33,15 +44,22 @@ def card_of_export(model: Path, made: Record | None, *, metrics: Mapping[str, An
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         context_tokens=context_tokens(model),
         prompt_tokens=record.prompt_tokens,
-        metrics={**metrics, **_losses(record)},
+        metrics={**metrics, **_losses(record), **_settings(record)},
     )
 
 
 def _losses(record: Record) -> dict[str, float]:
-    losses = record.history.get("validation") or []
+    """Before the training, and of the weights that won: those with the least."""
+    losses = [one["loss"] for one in record.history.get("validation") or []]
     if not losses:
         return {}
     return {
-        "validation_loss_before": round(losses[0]["loss"], 4),
-        "validation_loss": round(losses[-1]["loss"], 4),
+        "validation_loss_before": round(losses[0], 4),
+        "validation_loss": round(min(losses), 4),
     }
+
+
+def _settings(record: Record) -> dict[str, Any]:
+    """How the weights were trained, where they were: the adapter with its record may be lost."""
+    settings = {name: value for name, value in record.settings.items() if name != "fingerprint"}
+    return {"settings": settings} if settings else {}

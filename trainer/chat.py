@@ -10,7 +10,7 @@ from transformers import AutoTokenizer
 from backend.domain.errors import UnusableModel
 
 PLAIN = """\
-{% for message in messages %}{% if message['role'] == 'system' %}BEGIN{{ message['content'] }}
+{% for message in messages %}{% if message['role'] == 'system' %}{{ message['content'] }}
 
 {% elif message['role'] == 'user' %}### Request
 {{ message['content'] }}
@@ -19,8 +19,15 @@ PLAIN = """\
 {{ message['content'] }}END{% endif %}{% endfor %}{% if add_generation_prompt %}### Reply
 {% endif %}"""
 """For bases that never saw a chat, such as GPT-J and LLaMA 2: words instead of tokens of their
-own, since a LoRA cannot teach new tokens. The end token is the base's."""
-
+own, since a LoRA cannot teach new tokens. The end token is the base's; its begin token, where it
+has one, stands in front of every chat as of every text. `prompt.as_data` keeps tickets from
+writing these words as marks."""
+SERVED_PLAIN = (
+    "{% for message in messages %}{{ message.role | capitalize }}: {{ message.content }}"
+    "{% if message.role == 'assistant' %}{{ eos_token }}{% endif %}\n\n"
+    "{% endfor %}{% if add_generation_prompt %}Assistant: {% endif %}"
+)
+"""How the backend's runner asks a model without a chat template; here an answer ends too."""
 
 TEMPLATE = "chat_template.jinja"
 
@@ -52,7 +59,13 @@ def tokenizer_of(base: Path) -> Any:
             "Set eos_token in its tokenizer_config.json."
         )
     if not tokenizer.chat_template:
-        first = tokenizer("a")["input_ids"][0]
-        begin = tokenizer.bos_token if first == tokenizer.bos_token_id else ""
-        tokenizer.chat_template = PLAIN.replace("BEGIN", begin).replace("END", tokenizer.eos_token)
+        tokenizer.chat_template = PLAIN.replace("END", tokenizer.eos_token)
+    return tokenizer
+
+
+def served_tokenizer(model: Path) -> Any:
+    """The tokenizer in a model's folder, which writes chats as they are served from its GGUF."""
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    if not tokenizer.chat_template:
+        tokenizer.chat_template = SERVED_PLAIN
     return tokenizer

@@ -91,6 +91,9 @@ def _add_train(steps: Any) -> None:
     step.add_argument(
         "--checkpoints-to", default="", metavar="ORG/NAME", help="private hub repository for them"
     )
+    step.add_argument(
+        "--base-name", default="", metavar="ORG/NAME", help="of the base, for record and card"
+    )
     step.set_defaults(run=_train)
 
 
@@ -147,15 +150,21 @@ def _pretrain(given: argparse.Namespace) -> str:
 
 def _train(given: argparse.Namespace) -> str:
     from trainer.presets import preset_named
-    from trainer.train import train
+    from trainer.train import Aside, train
 
     settings = preset_named(given.preset, **_changes(given))
     record = train(
         base=given.base, examples=given.examples, out=given.out, settings=settings,
-        checkpoints_to=given.checkpoints_to, say=_say,
+        aside=Aside(given.checkpoints_to, given.base_name), say=_say,
     )  # fmt: skip
-    losses = [f"{one['loss']:.3f}" for one in record.history["validation"]]
-    return f"The adapter is in {given.out}. Validation loss: {' -> '.join(losses)}."
+    losses = [one["loss"] for one in record.history["validation"]]
+    if not losses:
+        return f"The adapter is in {given.out}. There were no rows to measure it on."
+    return (
+        f"The adapter is in {given.out}. Validation loss: "
+        f"{' -> '.join(f'{loss:.3f}' for loss in losses)}; it has the weights of the best, "
+        f"{min(losses):.3f}."
+    )
 
 
 def _merge(given: argparse.Namespace) -> str:
@@ -177,7 +186,7 @@ def _say(sentence: str) -> None:
 
 def _changes(given: argparse.Namespace) -> dict[str, Any]:
     """What was given of the settings; the rest keeps the preset's value."""
-    other = {"run", "examples", "out", "base", "preset", "checkpoints_to"}
+    other = {"run", "examples", "out", "base", "preset", "checkpoints_to", "base_name"}
     return {
         key: value for key, value in vars(given).items() if key not in other and value is not None
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ def add_export(steps: Any) -> None:
     step = steps.add_parser("export", help="write a quantised GGUF and its model card")
     step.add_argument("--model", type=Path, required=True, metavar="DIR", help="merged, or a base")
     step.add_argument("--out", type=Path, required=True, metavar="FILE.gguf", help="what to write")
-    step.add_argument("--quantisation", default="Q4_K_M", help="F16, Q8_0, Q6_K, Q5_K_M, Q4_K_M")
+    step.add_argument("--quantisation", help="F16, Q8_0, Q6_K, Q5_K_M, Q4_K_M (the default)")
     step.add_argument("--name", default="", help="the model's name; else that of the file")
     step.add_argument("--licence", default="", help="of the base and the data, for the card")
     step.add_argument("--examples", type=Path, metavar="FILE", help="compare on held-out rows")
@@ -24,6 +25,10 @@ def add_export(steps: Any) -> None:
     step.add_argument("--converter", type=Path, metavar="FILE", help="convert_hf_to_gguf.py")
     step.add_argument("--adapter", type=Path, metavar="DIR", help="export this alone; with --onto")
     step.add_argument("--onto", type=Path, metavar="FILE.gguf", help="the shared base it is for")
+    step.add_argument(
+        "--accept", type=float, default=1.0, metavar="TIMES",
+        help="let quantising change so many times what it usually may; the card will say so",
+    )  # fmt: skip
     step.set_defaults(run=_export)
 
 
@@ -41,10 +46,13 @@ def add_evaluate(steps: Any) -> None:
             f"--{kind}", action=_InOrder, default=[], metavar=f"NAME={what}", dest="subjects",
             help="any number; the first of all is what the others are compared with",
         )  # fmt: skip
-    step.add_argument("--key-variable", default="OPENAI_API_KEY", help="has the endpoints' key")
+    step.add_argument(
+        "--key", action="append", default=[], metavar="NAME=VARIABLE", dest="keys",
+        help="the environment variable with this endpoint's key; others are sent none",
+    )  # fmt: skip
     step.add_argument("--split", default="golden", help="golden, validation or train")
     step.add_argument("--limit", type=int, default=0, help="only so many tickets, 0 for all")
-    step.add_argument("--prompt-tokens", type=int, default=700, help="budget of a prompt")
+    step.add_argument("--prompt-tokens", type=int, help="budget of a prompt; else as served")
     step.add_argument("--answer-tokens", type=int, default=320, help="longest answer")
     step.set_defaults(run=_evaluate)
 
@@ -67,9 +75,8 @@ def _evaluate(given: argparse.Namespace) -> str:
     from trainer.prepare import read_examples
 
     rows = tuple(one for one in read_examples(given.examples) if one.split == given.split)
-    key = os.environ.get(given.key_variable, "")
     wanted = Evaluation(
-        subjects=tuple(_subject(*one, key=key) for one in given.subjects),
+        subjects=_subjects(given.subjects, _keys(given)),
         examples=rows[: given.limit or None],
         out=given.out,
         asking=Asking(given.prompt_tokens, given.answer_tokens),
@@ -77,16 +84,38 @@ def _evaluate(given: argparse.Namespace) -> str:
     return evaluate(wanted)
 
 
-def _subject(kind: str, name: str, what: str, *, key: str) -> Subject:
+def _keys(given: argparse.Namespace) -> dict[str, str]:
+    """The key of each endpoint that has one. Each is sent to that endpoint only."""
+    from backend.domain.errors import BadInput
+
+    endpoints = [name for kind, name, _ in given.subjects if kind == "endpoint"]
+    keys = {}
+    for one in given.keys:
+        name, _, variable = one.partition("=")
+        if name not in endpoints:
+            raise BadInput(f"--key {one}: no --endpoint has the name {name!r}.")
+        if not os.environ.get(variable):
+            raise BadInput(f"--key {one}: the environment variable {variable!r} is not set.")
+        keys[name] = os.environ[variable]
+    return keys
+
+
+def _subjects(
+    given: Sequence[tuple[str, str, str]], keys: Mapping[str, str]
+) -> tuple[Subject, ...]:
     from trainer.evaluation.endpoint import EndpointSubject
     from trainer.evaluation.subjects import FolderSubject, GgufSubject
 
-    if kind == "model":
-        return FolderSubject(name, Path(what))
-    if kind == "gguf":
-        return GgufSubject(name, Path(what))
-    address, _, model = what.partition("#")
-    return EndpointSubject(name, address, model or name, key)
+    found: list[Subject] = []
+    for kind, name, what in given:
+        if kind == "model":
+            found.append(FolderSubject(name, Path(what)))
+        elif kind == "gguf":
+            found.append(GgufSubject(name, Path(what)))
+        else:
+            address, _, model = what.partition("#")
+            found.append(EndpointSubject(name, address, model or name, keys.get(name, "")))
+    return tuple(found)
 
 
 def add_push(steps: Any) -> None:
@@ -120,12 +149,13 @@ def _export(given: argparse.Namespace) -> str:
     wanted = Export(
         given.model,
         given.out,
-        given.quantisation,
+        given.quantisation or "Q4_K_M",
         name=given.name,
         licence=given.licence,
         examples=tuple(one for one in rows if one.split != "train"),
         work=given.work,
         converter=given.converter,
+        accepted=given.accept,
     )
     return export(wanted).to_json()
 
@@ -136,6 +166,9 @@ def _export_adapter(given: argparse.Namespace) -> str:
 
     if not (given.adapter and given.onto):
         raise BadInput("--adapter and --onto belong together: the adapter, and its base's GGUF.")
+    for option in ("quantisation", "examples", "work", "converter"):
+        if getattr(given, option):
+            raise BadInput(f"--{option} is of no use with --adapter. Leave it out.")
     wanted = AdapterExport(
         base=given.model,
         adapter=given.adapter,
@@ -143,5 +176,6 @@ def _export_adapter(given: argparse.Namespace) -> str:
         onto=given.onto,
         name=given.name,
         licence=given.licence,
+        accepted=given.accept,
     )
     return export_adapter(wanted).to_json()

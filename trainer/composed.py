@@ -13,9 +13,10 @@ from typing import Any
 from backend.domain.example import Example, Split
 from backend.domain.prompt import estimate_tokens
 from backend.privacy import find, generic, placeholders_in
-from trainer.gathered import row_at, write_whole
+from trainer.gathered import row_at
 from trainer.passages import Shelf, helpful, nearest, open_shelf
 from trainer.splits import fraction
+from trainer.whole_files import write_whole
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,15 @@ from typing import Any
 
 from backend.domain.errors import BadInput
 from backend.domain.example import Example
-from backend.domain.model_card import ModelCard
 from backend.domain.prompt import FORMAT
-from trainer.evaluation.answers import Asking, answers
+from trainer.cards import card_of, card_path
+from trainer.evaluation.answers import Asking, answers, prompt_tokens
 from trainer.evaluation.comparing import Figures, figures
 from trainer.evaluation.intervals import Interval
 from trainer.evaluation.showing import picture, table
 from trainer.evaluation.subjects import GgufSubject, Subject
 from trainer.record import fingerprint
+from trainer.whole_files import write_whole
 
 __all__ = ["Asking", "Evaluation", "evaluate"]
 
@@ -56,14 +57,17 @@ def evaluate(wanted: Evaluation) -> str:
     found = answers(wanted.subjects, wanted.examples, out=wanted.out, asking=wanted.asking)
     compared = figures(wanted.examples, found)
     text = table(compared, tickets=len(wanted.examples))
-    (wanted.out / TABLE).write_text(text, encoding="utf-8")
+    write_whole(wanted.out / TABLE, text)
     for kind in ("png", "svg"):
         picture(compared, wanted.out / PICTURE.format(kind=kind))
-    whole = {"tickets": len(wanted.examples), "prompt_format": FORMAT, "dataset": _dataset(wanted)}
+    whole = {
+        "tickets": len(wanted.examples),
+        "prompt_format": FORMAT,
+        "prompt_tokens": prompt_tokens(wanted.subjects, wanted.asking),
+        "dataset": _dataset(wanted),
+    }
     rows = [one.to_row() for one in compared]
-    (wanted.out / FIGURES).write_text(
-        json.dumps({**whole, "subjects": rows}, indent=1) + "\n", encoding="utf-8"
-    )
+    write_whole(wanted.out / FIGURES, json.dumps({**whole, "subjects": rows}, indent=1) + "\n")
     for subject, one in zip(wanted.subjects, compared, strict=True):
         if isinstance(subject, GgufSubject):
             _into_card(subject.path, {**whole, **_short(one, compared)})
@@ -89,9 +93,7 @@ def _rounded(found: Interval) -> list[float]:
 
 def _into_card(gguf: Path, evaluation: dict[str, Any]) -> None:
     """Adds the figures to the card beside the GGUF, if it has one."""
-    path = gguf.with_name(f"{gguf.stem}.model_card.json")
-    if not path.is_file():
-        return
-    card = ModelCard.from_json(path.read_bytes())
-    card = replace(card, metrics={**card.metrics, "evaluation": evaluation})
-    path.write_text(card.to_json(), encoding="utf-8")
+    card = card_of(gguf)
+    if card:
+        card = replace(card, metrics={**card.metrics, "evaluation": evaluation})
+        write_whole(card_path(gguf), card.to_json())

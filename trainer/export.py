@@ -8,7 +8,6 @@ in a folder of steps, so that an export goes on where it was broken off.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -18,16 +17,28 @@ from typing import Any
 from backend.domain.errors import BadInput
 from backend.domain.example import Example
 from backend.domain.model_card import ModelCard
-from trainer.cards import card_of_export
+from trainer.cards import card_of_export, card_path
 from trainer.converter import convert_with
+from trainer.families.family import read_config_file
 from trainer.gguf_file import check_writable, write_gguf
-from trainer.parity import Extent, Parity, Written, check, parity, prompts, usual_extent, written
+from trainer.parity import (
+    Extent,
+    Parity,
+    Written,
+    check,
+    memory_to_compare,
+    parity,
+    prompts,
+    usual_extent,
+    written,
+)
 from trainer.quantise import KINDS, check_kind, quantise
 from trainer.record import Record, fingerprint, read_record
 from trainer.reference import reference_logits, save_logits, saved_logits
 from trainer.room import check_disk, check_memory
 from trainer.steps import Steps, mark_of_folder
 from trainer.tensor_files import TensorFolder
+from trainer.whole_files import link_or_copy, write_whole
 
 DEFAULT_PROMPT_TOKENS = 700
 
@@ -49,6 +60,8 @@ class Export:
     converter: Path | None = None
     """llama.cpp's own `convert_hf_to_gguf.py`, for a family that is not known here."""
     extent: Extent | None = None
+    accepted: float = 1.0
+    """How many times the usual limits quantising may exceed; stands in the card if not 1."""
 
     def __post_init__(self) -> None:
         check_kind(self.kind)
@@ -73,26 +86,27 @@ def export(wanted: Export) -> ModelCard:
     for folder in (work, wanted.out.parent):
         folder.mkdir(parents=True, exist_ok=True)
     extent = wanted.extent or usual_extent(wanted.model)
-    _check_room(wanted, work, extent)
     steps = Steps(work)
+    _check_room(wanted, steps, extent)
     plain = steps.file("F16.gguf", _mark(wanted), lambda path: _convert(wanted, path))
-    metrics = {"parity_f16": _measured(wanted, "F16", steps, extent)}
+    metrics: dict[str, Any] = {"parity_f16": _measured(wanted, "F16", steps, extent)}
     finished = plain
     if wanted.kind != "F16":
         finished = steps.file(
             f"{wanted.kind}.gguf",
-            fingerprint(steps.made("F16.gguf"), wanted.kind),
+            _mark_of_kind(wanted, steps),
             lambda path: quantise(plain, path, wanted.kind),
         )
         metrics[f"parity_{wanted.kind.lower()}"] = _measured(wanted, wanted.kind, steps, extent)
-    sha256 = steps.made(finished.name)
+        if wanted.accepted != 1.0:
+            metrics["accepted_times_the_limits"] = wanted.accepted
+    card = _card(wanted, steps.made(finished.name), metrics)
+    write_whole(card_path(wanted.out), card.to_json())
     if wanted.work is None:
         finished.replace(wanted.out)
         shutil.rmtree(work)
     else:
-        _copy(finished, wanted.out)
-    card = _card(wanted, sha256, metrics)
-    wanted.out.with_suffix(".model_card.json").write_text(card.to_json(), encoding="utf-8")
+        link_or_copy(finished, wanted.out)
     return card
 
 
@@ -112,6 +126,14 @@ def _mark(wanted: Export) -> str:
     return fingerprint(mark_of_folder(wanted.model), wanted.called, str(wanted.converter))
 
 
+def _mark_of_kind(wanted: Export, steps: Steps) -> str:
+    return fingerprint(steps.made("F16.gguf"), wanted.kind)
+
+
+def _mark_of_reference(wanted: Export, steps: Steps) -> str:
+    return fingerprint(steps.made("written.json"), mark_of_folder(wanted.model))
+
+
 def _convert(wanted: Export, path: Path) -> None:
     if wanted.converter:
         convert_with(wanted.converter, wanted.model, path)
@@ -124,7 +146,7 @@ def _measured(wanted: Export, kind: str, steps: Steps, extent: Extent) -> dict[s
     texts = _written(wanted, steps, extent)
     reference = steps.file(
         "reference.npz",
-        fingerprint(steps.made("written.json"), mark_of_folder(wanted.model)),
+        _mark_of_reference(wanted, steps),
         lambda path: save_logits(path, reference_logits(wanted.model, [one.ids for one in texts])),
     )
     name, gguf = f"parity_{kind}.json", steps.folder / f"{kind}.gguf"
@@ -134,15 +156,16 @@ def _measured(wanted: Export, kind: str, steps: Steps, extent: Extent) -> dict[s
         lambda path: _write_json(path, asdict(parity(gguf, texts, saved_logits(reference)))),
     )
     found = Parity(**json.loads(measured.read_text(encoding="utf-8")))
-    step = "convert" if kind == "F16" else f"quantise to {kind}"
-    check(found, largest_kl=KINDS[kind].largest_kl, step=step)
+    if kind == "F16":
+        check(found, KINDS[kind].limits, step="convert")
+    else:
+        check(found, KINDS[kind].limits.times(wanted.accepted), step=f"quantise to {kind}")
     return found.to_metrics()
 
 
 def _written(wanted: Export, steps: Steps, extent: Extent) -> Sequence[Written]:
     """The prompts with what the float16 GGUF writes after them."""
-    record = read_record(wanted.model) or Record(step="")
-    budget = record.prompt_tokens or DEFAULT_PROMPT_TOKENS
+    budget = _budget(wanted)
     texts = prompts(wanted.model, wanted.examples, budget=budget, count=extent.prompts)
     path = steps.file(
         "written.json",
@@ -165,22 +188,29 @@ def _write_json(path: Path, value: object) -> None:
     path.write_text(json.dumps(value), encoding="utf-8")
 
 
-def _check_room(wanted: Export, work: Path, extent: Extent) -> None:
-    """Refuses before the first step what would fail in a later one."""
-    weights = TensorFolder(wanted.model)
-    config = json.loads((wanted.model / "config.json").read_text(encoding="utf-8"))
+def _budget(wanted: Export) -> int:
     record = read_record(wanted.model) or Record(step="")
-    longest = (record.prompt_tokens or DEFAULT_PROMPT_TOKENS) + extent.tokens
-    logits = 4 * int(config.get("vocab_size", 0)) * longest
-    bits = 16 + (KINDS[wanted.kind].bits if wanted.kind != "F16" else 0)
-    check_disk(work, int(weights.elements * bits / 8) + logits * extent.prompts, step="export")
-    check_memory(12 * weights.largest + 10 * logits, step="export")
+    return record.prompt_tokens or DEFAULT_PROMPT_TOKENS
 
 
-def _copy(source: Path, target: Path) -> None:
-    """The same file under another name, as a link where the disk can."""
-    target.unlink(missing_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
+def _check_room(wanted: Export, steps: Steps, extent: Extent) -> None:
+    """Refuses before the first step what would fail in a later one."""
+    check_disk(steps.folder, bytes_to_write(wanted, steps, extent), step="export")
+    logits = memory_to_compare(wanted.model, budget=_budget(wanted), extent=extent)
+    check_memory(12 * TensorFolder(wanted.model).largest + logits, step="export")
+
+
+def bytes_to_write(wanted: Export, steps: Steps, extent: Extent) -> int:
+    """What the steps will write that are not finished yet."""
+    elements = TensorFolder(wanted.model).elements
+    words = int(read_config_file(wanted.model).get("vocab_size", 0))
+    logits = 4 * words * (_budget(wanted) + extent.tokens) * extent.prompts
+    quantised = 0 if wanted.kind == "F16" else int(elements * KINDS[wanted.kind].bits / 8)
+    if not steps.has("F16.gguf", _mark(wanted)):
+        return 2 * elements + quantised + logits
+    if quantised and steps.has(f"{wanted.kind}.gguf", _mark_of_kind(wanted, steps)):
+        quantised = 0
+    written = (steps.folder / "written.json").is_file()
+    if written and steps.has("reference.npz", _mark_of_reference(wanted, steps)):
+        logits = 0
+    return quantised + logits

@@ -70,10 +70,10 @@ def forecast(
 ) -> Forecast:
     """The forecast for a base and its rows; `available` is bytes and where, else this machine's.
 
-    Several processes split weights and adapter among them. Raises TooLittleMemory if not even
-    one row fits.
+    Several processes split the packed weights and the adapter among them; `available` is then of
+    each. Raises TooLittleMemory if not even one row fits.
     """
-    free, place = available or _available()
+    free, place = available or _available(processes)
     with torch.device("meta"):
         config = AutoConfig.from_pretrained(base)
         model = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call,unused-ignore]
@@ -82,7 +82,7 @@ def forecast(
     linear = {name: model.get_submodule(name) for name in packed_layers(base)}
     longest = max(rows, key=lambda one: len(one.ids))
     row = SPARE * _row_bytes(model, linear, longest, settings)
-    weights = CONTEXT_BYTES + SPARE * _weight_bytes(model, linear, settings) / processes
+    weights = CONTEXT_BYTES + SPARE * _weight_bytes(model, linear, settings, processes)
     adapter = SPARE * _adapter_bytes(linear, settings) / processes
     fit = int((FILLED * free - weights - adapter) // row)
     wanted = settings.loop.rows_at_once or settings.loop.batch_rows
@@ -96,13 +96,22 @@ def forecast(
     return made
 
 
-def _weight_bytes(model: Any, linear: dict[str, Any], settings: TrainingSettings) -> float:
-    """The packed base, what stays unpacked, and the largest layer unpacked for a product."""
+def _weight_bytes(
+    model: Any, linear: dict[str, Any], settings: TrainingSettings, processes: int
+) -> float:
+    """The packed base, what stays unpacked, and the largest matrix unpacked for a product.
+
+    Of several processes each keeps its part of the packed base, and has one layer twice while it
+    is collected: as it came from the others, and put together.
+    """
     packed = sum(one.weight.numel() for one in linear.values())
     rest = sum(one.numel() for one in model.parameters()) - packed
     largest = max(one.weight.numel() for one in linear.values())
     unpacked = rest * _size(settings.weights) + 2 * largest * _size(settings.loop.compute)
-    return float(packed * PACKED_BYTES + unpacked)
+    kept = packed / processes
+    if processes > 1:
+        kept += 2 * packed / model.config.get_text_config().num_hidden_layers
+    return float(kept * PACKED_BYTES + unpacked)
 
 
 def _adapter_bytes(linear: dict[str, Any], settings: TrainingSettings) -> float:
@@ -136,11 +145,12 @@ def _size(precision: str) -> int:
     return int(getattr(torch, precision).itemsize)
 
 
-def _available() -> tuple[float, str]:
+def _available(processes: int) -> tuple[float, str]:
     if torch.cuda.is_available():
         free, _ = torch.cuda.mem_get_info()
         return float(free), torch.cuda.get_device_name()
-    return float(free_memory()), "this machine"
+    share = f", for each of {processes} processes" if processes > 1 else ""
+    return float(free_memory()) / processes, f"this machine{share}"
 
 
 def _gb(size: float) -> str:

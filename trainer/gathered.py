@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -25,6 +24,7 @@ from backend.domain.article import SolvedTicket, solved_passage
 from backend.domain.errors import BadInput
 from backend.domain.example import Example
 from trainer.corpus import solved_ticket
+from trainer.whole_files import write_whole
 
 LINES = 200  # in one part
 TRUST = ("ticket", "rated", "sent", "ideal")
@@ -99,13 +99,6 @@ def gather(piece: Piece) -> Path:
             rows = [row for row in _of_lines(piece) if row]
         write_whole(piece.part, b"".join(_signed(row).to_json() for row in rows))
     return piece.part
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all, whoever else may be writing it too."""
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
-    unfinished.write_bytes(content)
-    unfinished.replace(path)
 
 
 def rows_in(part: Path) -> Iterator[tuple[int, Row]]:

@@ -37,10 +37,14 @@ class Group:
         return self.rank == 0
 
     def split(self, model: Any) -> None:
-        """Splits the weights of each layer of a transformer among the processes."""
+        """Splits the weights of each layer of a transformer among the processes.
+
+        What a layer collected is given up again after it: else all of the model would be in every
+        process once the way back begins. Embeddings, norms and the output stay whole in each.
+        """
         if self.mesh is not None:
             for layer in _layers(model):
-                fully_shard(layer, mesh=self.mesh)
+                fully_shard(layer, mesh=self.mesh, reshard_after_forward=True)
 
     def share(self, rows: Sequence[Thing]) -> list[Thing]:
         """This process's part of rows that stand side by side; it may be empty."""
@@ -61,6 +65,14 @@ class Group:
         things: list[Any] = [None] * self.size
         dist.all_gather_object(things, thing)
         return things
+
+    def of_leader(self, thing: Thing) -> Thing:
+        """The leader's thing, in every process."""
+        if self.size == 1:
+            return thing
+        things = [thing]
+        dist.broadcast_object_list(things)
+        return things[0]
 
 
 ALONE = Group()

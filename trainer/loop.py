@@ -7,6 +7,7 @@ side in memory changes neither: a step is always `batch_rows` rows.
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -17,20 +18,25 @@ from typing import Any
 import torch
 from tqdm import tqdm  # type: ignore[import-untyped,unused-ignore]
 
+from backend.domain.errors import TooLittleMemory
 from trainer import checkpoints
-from trainer.checkpoints import BEST, CHECKPOINT
+from trainer.checkpoints import CHECKPOINT
 from trainer.group import ALONE, Group
 from trainer.losses import answer_loss, mean_loss, on_device, parts, precision
 from trainer.optimisers import Stepper, learning_rate
 from trainer.rows import Row, batches
 from trainer.settings import LoopSettings
+from trainer.soundness import check_loss, check_steps
 
 
 @dataclass
 class History:
-    """How a run went: one entry a step, one for each measurement, and time spent on both."""
+    """How a run went: one entry a step, one for each measurement, and time spent on both.
 
-    steps: list[dict[str, float]] = field(default_factory=list)
+    The gradient of a step that was skipped is None.
+    """
+
+    steps: list[dict[str, Any]] = field(default_factory=list)
     validation: list[dict[str, float]] = field(default_factory=list)
     seconds: float = 0.0
     tokens: int = 0
@@ -52,8 +58,7 @@ class Task:
     """A model, its rows in each epoch (always as many) and rows to measure on.
 
     `fingerprint` names data and settings; a checkpoint of another one is refused. `rows_at_once`
-    stand side by side in memory. `watch` hears of each measurement, `kept` of each file that a
-    later run could go on from.
+    stand side by side in memory. `watch` hears of each measurement, `kept` of each checkpoint.
     """
 
     model: Any
@@ -71,7 +76,8 @@ def optimise(task: Task, settings: LoopSettings, *, folder: Path) -> History:
 
     Where there are validation rows, the weights with the least loss on them win, and the
     training ends early once `settings.patience` measurements in a row were not better.
-    Raises BadSettings if `folder` has a checkpoint of another run.
+    Raises BadSettings if `folder` has a checkpoint of another run, or if losses or gradients are
+    no numbers any more; TooLittleMemory if not even one row at once fits.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if settings.threads:
@@ -104,6 +110,7 @@ class _Run:
         self.total = self.steps_an_epoch * settings.epochs
         self.done = 0
         self.history = History()
+        self.best: dict[str, torch.Tensor] = {}
         self.saved_at = time.monotonic()
 
     @property
@@ -118,14 +125,17 @@ class _Run:
         rate = learning_rate(self.settings, done=self.done, total=self.total)
         loss, norm = self._update(rows, rate)
         self.done += 1
+        gradient = norm if math.isfinite(norm) else None  # JSON knows no other numbers
         self.history.steps.append(
-            {"step": self.done, "loss": loss, "learning_rate": rate, "gradient": norm}
+            {"step": self.done, "loss": loss, "learning_rate": rate, "gradient": gradient}
         )
+        check_steps(self.history.steps, self.settings)
         self.history.tokens += sum(len(one.ids) for one in rows)
         if self._to_be_measured(place + 1):
             self._measure()
         self.history.seconds += time.monotonic() - started
-        if time.monotonic() - self.saved_at > self.settings.checkpoint_minutes * 60:
+        late = time.monotonic() - self.saved_at > self.settings.checkpoint_minutes * 60
+        if self.task.group.of_leader(late):  # saving takes them all, and each has its own clock
             self.save()
         return loss
 
@@ -134,30 +144,34 @@ class _Run:
             "fingerprint": self.task.fingerprint,
             "done": self.done,
             "weights": self.trainable,
+            "best": self.best,
             "stepper": self.stepper.state(),
             "chance": self.task.group.of_each(checkpoints.chance_state()),
             "history": asdict(self.history),
         }
-        self._keep(state, CHECKPOINT)
+        checkpoints.save(state, self.folder / CHECKPOINT, group=self.task.group)
+        if self.task.group.leads:
+            self.task.kept(self.folder / CHECKPOINT)
         self.saved_at = time.monotonic()
 
     def resume(self) -> None:
-        state = checkpoints.read(self.folder / CHECKPOINT, fingerprint=self.task.fingerprint)
+        group = self.task.group
+        state = checkpoints.read(self.folder, fingerprint=self.task.fingerprint, group=group)
         if state is None:
             if self.task.validation:
                 self._measure()
             return
         checkpoints.put(state["weights"], self.trainable)
         self.stepper.restore(state["stepper"])
-        checkpoints.restore_chance(state["chance"][self.task.group.rank])
         self.done, self.history = state["done"], History(**state["history"])
+        self.best = state["best"]
+        seed = f"{self.settings.seed}:{self.done}"
+        checkpoints.restore_chances(state["chance"], rank=group.rank, seed=seed)
 
     def take_best(self) -> None:
         """Puts the weights of the best measurement back, if the last was not the best."""
         if self.history.since_best:
-            found = checkpoints.read(self.folder / BEST, fingerprint=self.task.fingerprint)
-            if found is not None:
-                checkpoints.put(found["weights"], self.trainable)
+            checkpoints.put(self.best, self.trainable)
 
     def _to_be_measured(self, place: int) -> bool:
         """After the steps that cut an epoch into as many equal parts as there are measurements."""
@@ -170,16 +184,11 @@ class _Run:
         loss = mean_loss(
             task.model, task.validation, self.settings, at_once=self.at_once, group=task.group
         )
+        check_loss(loss, self.settings, of=f"validation loss at step {self.done}")
         self.history.validation.append({"step": self.done, "loss": loss})
         if not self.history.since_best:
-            state = {"fingerprint": task.fingerprint, "weights": self.trainable}
-            self._keep(state, BEST)
+            self.best = checkpoints.taken(self.trainable)
         task.watch(self.history)
-
-    def _keep(self, state: dict[str, Any], name: str) -> None:
-        checkpoints.save(state, self.folder / name, group=self.task.group)
-        if self.task.group.leads:
-            self.task.kept(self.folder / name)
 
     def _batches(self, epoch: int) -> list[list[Row]]:
         if self.plan[0] != epoch:
@@ -189,15 +198,38 @@ class _Run:
         return self.plan[1]
 
     def _update(self, rows: Sequence[Row], rate: float) -> tuple[float, float]:
-        """One change of the weights, from gradients gathered over what fits at once."""
+        """One change of the weights; the loss of these rows and the norm of its gradients.
+
+        Both are read once, at the end: each reading makes the CPU wait for the GPU.
+        """
+        losses = self._gathered(rows)
+        *found, norm = torch.stack([*losses, self.stepper.step(rate)]).tolist()
+        return self.task.group.sum(sum(found), device=self.task.model.device), norm
+
+    def _gathered(self, rows: Sequence[Row]) -> list[torch.Tensor]:
+        """Gathers gradients over what fits at once, half of it whenever the memory is full."""
+        while True:
+            try:
+                return self._there_and_back(rows)
+            except torch.OutOfMemoryError as error:
+                if self.at_once == 1 or self.task.group.size > 1:
+                    raise TooLittleMemory(
+                        f"{self.at_once} rows at once did not fit after step {self.done}. Free "
+                        "some memory and run the same command again, with fewer --rows-at-once "
+                        "if you can: it goes on from the last checkpoint."
+                    ) from error
+            self.stepper.clear()
+            torch.cuda.empty_cache()
+            self.at_once = min(self.at_once, len(rows)) // 2 or 1
+
+    def _there_and_back(self, rows: Sequence[Row]) -> list[torch.Tensor]:
         model, group = self.task.model, self.task.group
         model.train()
         targets = sum(one.targets for one in rows)
-        total = 0.0
+        losses = []
         for part in parts(rows, at_once=self.at_once, group=group):
             with precision(model, self.settings):
                 loss = answer_loss(model, on_device(part, model)) / targets
             self.stepper.backward(loss * group.size)  # gradients are averaged over the group
-            total += loss.item()
-        norm = self.stepper.step(rate)
-        return group.sum(total, device=model.device), norm
+            losses.append(loss.detach())
+        return losses

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -12,19 +11,30 @@ from typing import Any
 
 import gguf
 import numpy as np
-from peft import PeftModel
 
 from backend.cleaning.files import sha256_of
-from backend.domain.errors import BadInput
+from backend.domain.errors import BadInput, NotAGguf, UnusableModel
 from backend.domain.model_card import ModelCard
 from trainer.adapter import Adapter, check_layers, read_adapter
-from trainer.cards import card_of_export
+from trainer.cards import card_of_export, card_path
 from trainer.families.family import Array
 from trainer.gguf_file import Source, source
-from trainer.parity import Extent, check, parity, prompts, usual_extent, written
+from trainer.merge import merge
+from trainer.parity import (
+    Extent,
+    Parity,
+    check,
+    memory_to_compare,
+    parity,
+    prompts,
+    usual_extent,
+    written,
+)
 from trainer.quantise import KINDS
-from trainer.record import read_record
-from trainer.reference import SIDE_BY_SIDE, Logits, load_model, logits_of
+from trainer.record import Record, read_record
+from trainer.reference import reference_logits
+from trainer.room import check_memory
+from trainer.whole_files import write_whole
 
 KIND = "F32"
 DEFAULT_PROMPT_TOKENS = 700
@@ -41,46 +51,73 @@ class AdapterExport:
     name: str = ""
     licence: str = ""
     extent: Extent | None = None
+    accepted: float = 1.0
+    """How many times the usual limits of a quantised base may be exceeded; as in `Export`."""
+    room: int | None = None
+    """Bytes of memory that the merged model may take to be compared; else half of the free."""
 
     def __post_init__(self) -> None:
         if self.out.suffix != ".gguf" or self.onto.suffix != ".gguf":
             raise BadInput(f"{self.out} and {self.onto} must end in .gguf.")
+
+    @property
+    def called(self) -> str:
+        """The adapter's name."""
+        return self.name or self.out.stem
 
 
 def export_adapter(wanted: AdapterExport) -> ModelCard:
     """Writes the adapter's GGUF and its card, once it is proved on the base's GGUF.
 
     Raises UnfaithfulModel if base and adapter together do not compute what they compute in
-    transformers.
+    transformers; DiskFull or Unavailable if there is no room to compare them.
     """
+    kind, record = _kind_of(wanted.onto), read_record(wanted.adapter)
     wanted.out.parent.mkdir(parents=True, exist_ok=True)
     unfinished = wanted.out.with_suffix(".unfinished")
-    write_lora(wanted.base, wanted.adapter, unfinished, name=wanted.name or wanted.out.stem)
-    record = read_record(wanted.adapter)
-    budget = record.prompt_tokens if record else DEFAULT_PROMPT_TOKENS
+    try:
+        write_lora(wanted.base, wanted.adapter, unfinished, name=wanted.called)
+        found = _compared(wanted, unfinished, record)
+        limits = KINDS[kind].limits.times(wanted.accepted if kind != "F16" else 1.0)
+        check(found, limits, step=f"export the adapter onto {kind}")
+        card = _card(wanted, sha256_of(unfinished), found, record)
+        write_whole(card_path(wanted.out), card.to_json())
+        unfinished.replace(wanted.out)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return card
+
+
+def _card(wanted: AdapterExport, sha256: str, found: Parity, record: Record | None) -> ModelCard:
+    metrics: dict[str, Any] = {"parity_on_base": found.to_metrics()}
+    metrics["base_gguf_sha256"] = sha256_of(wanted.onto)
+    if wanted.accepted != 1.0:
+        metrics["accepted_times_the_limits"] = wanted.accepted
+    return replace(
+        card_of_export(wanted.base, record, metrics=metrics),
+        name=wanted.called,
+        sha256=sha256,
+        quantisation=KIND,
+        licence=wanted.licence,
+    )
+
+
+def _compared(wanted: AdapterExport, lora: Path, record: Record | None) -> Parity:
+    """Compares with base and adapter merged, for what was merged is read also layer by layer."""
+    budget = (record.prompt_tokens if record else 0) or DEFAULT_PROMPT_TOKENS
     extent = wanted.extent or usual_extent(wanted.base)
+    check_memory(memory_to_compare(wanted.base, budget=budget, extent=extent), step="export")
     texts = written(
         wanted.onto,
         prompts(wanted.base, budget=budget, count=extent.prompts),
         wanted.base,
         tokens=extent.tokens,
-        lora=unfinished,
+        lora=lora,
     )
-    reference = _reference(wanted, [one.ids for one in texts])
-    found = parity(wanted.onto, texts, reference, lora=unfinished)
-    kind = _kind_of(wanted.onto)
-    check(found, largest_kl=KINDS[kind].largest_kl, step=f"export the adapter onto {kind}")
-    unfinished.replace(wanted.out)
-    metrics = {"parity_on_base": found.to_metrics(), "base_gguf_sha256": sha256_of(wanted.onto)}
-    card = replace(
-        card_of_export(wanted.base, record, metrics=metrics),
-        name=wanted.name or wanted.out.stem,
-        sha256=sha256_of(wanted.out),
-        quantisation=KIND,
-        licence=wanted.licence,
-    )
-    wanted.out.with_suffix(".model_card.json").write_text(card.to_json(), encoding="utf-8")
-    return card
+    with TemporaryDirectory(dir=wanted.out.parent, prefix="merged-") as folder:
+        whole = merge(base=wanted.base, adapter=wanted.adapter, out=Path(folder), into="original")
+        reference = reference_logits(whole, [one.ids for one in texts], room=wanted.room)
+        return parity(wanted.onto, texts, reference, lora=lora)
 
 
 def write_lora(base: Path, adapter: Path, out: Path, *, name: str) -> None:
@@ -111,18 +148,17 @@ def _matrices(model: Source, changes: Adapter) -> Iterator[tuple[str, Array]]:
         yield f"{target}.lora_b", model.family.in_order(layer, up, model.config)
 
 
-def _reference(wanted: AdapterExport, texts: list[tuple[int, ...]]) -> Iterator[Logits]:
-    with TemporaryDirectory() as folder:
-        base: Any = load_model(wanted.base, offload=Path(folder))
-        with warnings.catch_warnings():  # peft 0.21 asks for a name that transformers 5 renamed
-            warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
-            tuned = PeftModel.from_pretrained(base, wanted.adapter).eval()
-        for start in range(0, len(texts), SIDE_BY_SIDE):
-            yield from logits_of(tuned, texts[start : start + SIDE_BY_SIDE])
-
-
 def _kind_of(path: Path) -> str:
-    """The quantisation a GGUF says it has, as far as it is one of ours."""
-    field = gguf.GGUFReader(path).fields.get("general.file_type")
+    """The quantisation a GGUF says it has. Raises UnusableModel if it is none of ours."""
+    try:
+        field = gguf.GGUFReader(path).fields.get("general.file_type")
+    except (OSError, ValueError) as error:
+        raise NotAGguf(f"{path} cannot be read as GGUF: {error}.") from error
     number = field.contents() if field else KINDS["F16"].number
-    return next((kind for kind, one in KINDS.items() if one.number == number), "Q4_K_M")
+    for kind, one in KINDS.items():
+        if one.number == number:
+            return kind
+    raise UnusableModel(
+        f"{path.name} has the file type {number}, for which it is unknown how far it may be from "
+        f"its model. Quantise the base as {', '.join(KINDS)}."
+    )

@@ -30,17 +30,20 @@ class Stepper:
         """Adds the loss's gradients to those that are there."""
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call,unused-ignore]
 
-    def step(self, rate: float) -> float:
-        """Changes the weights, clears the gradients and returns their norm before clipping."""
+    def step(self, rate: float) -> torch.Tensor:
+        """Changes the weights, clears the gradients and returns their norm before clipping.
+
+        It is where the weights are; reading it makes the CPU wait for the GPU.
+        """
         self._scaler.unscale_(self._optimiser)
-        norm = torch.nn.utils.clip_grad_norm_(self._weights, self._settings.largest_gradient)
-        norm = whole(norm)
+        found = torch.nn.utils.clip_grad_norm_(self._weights, self._settings.largest_gradient)
+        norm: torch.Tensor = whole(found)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         self._scaler.step(self._optimiser)
         self._scaler.update()
         self.clear()
-        return float(norm)
+        return norm
 
     def clear(self) -> None:
         """Forgets the gradients."""

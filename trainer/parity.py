@@ -5,29 +5,30 @@ A converter that is a little wrong still writes fluent text, so looking at text 
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import llama_cpp
 import numpy as np
 from transformers import AutoTokenizer
 
-from backend.domain.errors import UnfaithfulModel, UnusableModel
+from backend.domain.errors import UnfaithfulModel
 from backend.domain.example import Example
 from backend.domain.prompt import render
-from trainer.lora_loading import loaded_lora
-from trainer.quantise import quiet
+from trainer.chat import served_tokenizer
+from trainer.dialect import TokenizerDialect, prompt_text
+from trainer.families.family import read_config_file
+from trainer.gguf_dialect import GgufDialect
+from trainer.gguf_loading import opened
+from trainer.quantise import Limits
 from trainer.questions import QUESTIONS
 from trainer.reference import Logits
-from trainer.rows import rendered
 from trainer.tensor_files import TensorFolder
 
-_SMALL = 64_000_000
-"""Bytes of a model up to which threads wait for each other longer than they compute."""
+_ROWS_AT_ONCE = 64
+_LOGITS_SIDE_BY_SIDE = 10
+"""Of one text: four of the reference and what lies beside them, or the same in llama.cpp."""
 
 _LARGE = 1_000_000_000
 """Weights from which on a model is large."""
@@ -82,34 +83,11 @@ def prompts(
     model: Path, examples: Sequence[Example] = (), *, budget: int, count: int = len(QUESTIONS)
 ) -> list[str]:
     """Rendered prompts to compare on: of these examples first, then of varied questions."""
-    tokenizer = AutoTokenizer.from_pretrained(model)
+    dialect = TokenizerDialect(served_tokenizer(model))
     rendering = [render(one.question, one.passages, budget=budget) for one in examples[:count]]
     more = QUESTIONS[: count - len(rendering)]
     rendering += [render(question, budget=budget) for question in more]
-    if not tokenizer.chat_template:
-        return ["\n\n".join(one["content"] for one in made.messages) for made in rendering]
-    return [rendered(one.messages, tokenizer) for one in rendering]
-
-
-@contextmanager
-def opened(gguf: Path, *, context: int, lora: Path | None = None) -> Iterator[Any]:
-    """The GGUF in llama.cpp, on the CPU, with the logits of all tokens kept."""
-    quiet()
-    threads = 1 if gguf.stat().st_size < _SMALL else os.cpu_count() or 1
-    try:
-        model = llama_cpp.Llama(
-            str(gguf),
-            n_ctx=context,
-            n_threads=threads,
-            n_threads_batch=threads,
-            n_gpu_layers=0,
-            logits_all=True,
-            verbose=False,
-        )
-    except ValueError as error:
-        raise UnusableModel(f"llama.cpp cannot load {gguf.name}: {error}.") from error
-    with closing(model), loaded_lora(model, lora):
-        yield model
+    return [prompt_text(one.messages, dialect) for one in rendering]
 
 
 def written(
@@ -119,8 +97,8 @@ def written(
 
     Raises UnfaithfulModel if it does not even split the texts as the model's own tokenizer does.
     """
-    tokenizer = AutoTokenizer.from_pretrained(model)
-    ids = [list(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in texts]
+    dialect = TokenizerDialect(AutoTokenizer.from_pretrained(model))
+    ids = [dialect.ids(text) for text in texts]
     with opened(gguf, context=max(map(len, ids)) + tokens, lora=lora) as loaded:
         _check_ids(loaded, texts, ids)
         return [
@@ -134,7 +112,7 @@ def parity(
     """Compares the GGUF with the reference's logits for the same texts."""
     with opened(gguf, context=max(len(one.ids) for one in texts), lora=lora) as loaded:
         found = [
-            _compared(one, expected, _logits(loaded, one.ids))
+            compared(one, expected, _logits(loaded, one.ids))
             for one, expected in zip(texts, reference, strict=True)
         ]
     positions = sum(one["positions"] for one in found)
@@ -157,45 +135,59 @@ def parity(
     )
 
 
-def check(found: Parity, *, largest_kl: float, step: str) -> None:
+def check(found: Parity, limits: Limits, *, step: str) -> None:
     """Raises UnfaithfulModel, which names the step, if the two forms are too far apart."""
-    if not found.kl <= largest_kl:
-        raise UnfaithfulModel(
-            f"The step {step!r} changed what the model computes: KL {found.kl:.1e} over "
-            f"{found.positions} tokens, where {largest_kl:.0e} is accepted. Do not serve its file."
-        )
+    if (
+        found.kl <= limits.kl
+        and abs(found.perplexity_change) <= limits.perplexity_change
+        and found.same_top >= limits.same_top
+    ):
+        return
+    raise UnfaithfulModel(
+        f"The step {step!r} changed what the model computes. Over {found.positions} tokens: "
+        f"KL {found.kl:.1e}, where {limits.kl:.0e} is accepted; perplexity "
+        f"{found.perplexity_change:+.2%}, where {limits.perplexity_change:.1%} is; the same "
+        f"favourite in {found.same_top:.1%}, where {limits.same_top:.0%} is asked. "
+        "Do not serve its file."
+    )
+
+
+def memory_to_compare(model: Path, *, budget: int, extent: Extent) -> int:
+    """Bytes of logits that lie side by side while texts of this length are compared."""
+    words = int(read_config_file(model).get("vocab_size", 0))
+    return _LOGITS_SIDE_BY_SIDE * 4 * words * (budget + extent.tokens)
 
 
 def _check_ids(loaded: Any, texts: Sequence[str], ids: Sequence[list[int]]) -> None:
+    dialect = GgufDialect(loaded)
     for text, expected in zip(texts, ids, strict=True):
-        if loaded.tokenize(text.encode(), add_bos=False, special=True) != expected:
+        if dialect.ids(text) != expected:
             raise UnfaithfulModel(
                 "The step 'vocabulary' changed the tokenizer: llama.cpp splits this text into "
                 f"other tokens than transformers: {text[:80]!r}."
             )
 
 
-def _compared(text: Written, expected: Logits, got: Logits) -> dict[str, float]:
-    ours, theirs = _log_softmax(expected), _log_softmax(got)
-    favourite, other = expected.argmax(axis=1), got.argmax(axis=1)
-    answer = slice(text.prompt_tokens - 1, -1)
-    followed = np.array(text.ids[text.prompt_tokens :])
-    places, following = (
-        np.arange(text.prompt_tokens - 1),
-        np.array(text.ids[1 : text.prompt_tokens]),
-    )
-    return {
-        "kl": float((np.exp(ours) * (ours - theirs)).sum()),
-        "largest": float(np.abs(expected - got).max()),
-        "same_top": float((favourite == other).sum()),
-        "same_greedy": float(
-            (favourite[answer] == followed).all() and (other[answer] == followed).all()
-        ),
-        "reference_loss": -float(ours[places, following].sum()),
-        "loss": -float(theirs[places, following].sum()),
-        "positions": len(expected),
-        "counted": len(following),
-    }
+def compared(text: Written, expected: Logits, got: Logits) -> dict[str, float]:
+    """Sums over the text's positions; some rows at a time, for in float64 they take much room."""
+    sums = dict.fromkeys(("kl", "same_top", "reference_loss", "loss"), 0.0)
+    largest, same_greedy = 0.0, True
+    for start in range(0, len(expected), _ROWS_AT_ONCE):
+        rows = slice(start, min(start + _ROWS_AT_ONCE, len(expected)))
+        ours, theirs = _log_softmax(expected[rows]), _log_softmax(got[rows])
+        favourite, other = ours.argmax(axis=1), theirs.argmax(axis=1)
+        sums["kl"] += float((np.exp(ours) * (ours - theirs)).sum())
+        sums["same_top"] += float((favourite == other).sum())
+        largest = max(largest, float(np.abs(expected[rows] - got[rows]).max()))
+        followed = np.array(text.ids[rows.start + 1 : rows.stop + 1], dtype=np.int64)
+        read = max(0, min(text.prompt_tokens - 1 - start, len(followed)))
+        sums["reference_loss"] -= float(ours[np.arange(read), followed[:read]].sum())
+        sums["loss"] -= float(theirs[np.arange(read), followed[:read]].sum())
+        for one in (favourite, other):
+            same_greedy &= bool((one[read : len(followed)] == followed[read:]).all())
+    counted = text.prompt_tokens - 1
+    more = {"largest": largest, "positions": len(expected), "counted": counted}
+    return {**sums, **more, "same_greedy": float(same_greedy)}
 
 
 def _greedy(loaded: Any, ids: list[int], tokens: int) -> list[int]:
@@ -213,7 +205,8 @@ def _greedy(loaded: Any, ids: list[int], tokens: int) -> list[int]:
 def _logits(loaded: Any, ids: Sequence[int]) -> Logits:
     loaded.reset()
     loaded.eval(list(ids))
-    return np.array(loaded.scores[: len(ids)], dtype=np.float32)
+    logits: Logits = loaded.scores[: len(ids)]
+    return logits
 
 
 def _log_softmax(logits: Logits) -> Any:

@@ -1,9 +1,10 @@
 """Settings by the machine and the model they fit.
 
 A preset is a whole; the command line changes single fields of it. The T4 has no bfloat16, so
-its presets compute in float16, and keep what NF4 does not pack in float16 too. Rates and ranks
-are those of the QLoRA paper for 7B models (Dettmers et al., 2023, arXiv:2305.14314, table 9:
-2e-4, batch 16, LoRA on all linear layers); the small models take a higher rate, as their
+its presets compute in float16, and keep what NF4 does not pack in float16 too. Rate, batch
+and LoRA on all linear layers are those of the QLoRA paper for 7B models (Dettmers et al., 2023,
+arXiv:2305.14314, table 9: 2e-4, 16). Rank and alpha are not: the paper has 64 and 16, here they are
+16 and 32, a quarter of the memory for the adapter. The small models take a higher rate, as their
 layers are narrower. Two rows of 1,024 tokens at once fill a T4's arithmetic; more would only
 take memory.
 """

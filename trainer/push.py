@@ -16,10 +16,12 @@ from huggingface_hub import CommitOperationAdd
 from backend.cleaning.files import sha256_of
 from backend.domain.errors import BadInput, HashMismatch
 from backend.domain.model_card import ModelCard
+from trainer.adapter import ADAPTER_FILES
+from trainer.chat import TEMPLATE
 from trainer.hub import ERRORS, make_private, refusal, signed_in
 from trainer.record import RECORD
 
-_OF_ADAPTER = ("adapter_config.json", "adapter_model.safetensors", RECORD)
+_OF_ADAPTER = (*ADAPTER_FILES, RECORD)
 _CARD = "{stem}.model_card.json"
 
 
@@ -59,7 +61,10 @@ def _files(wanted: Push) -> dict[str, Path]:
     card = wanted.gguf.with_name(_CARD.format(stem=wanted.gguf.stem))
     files = {wanted.gguf.name: wanted.gguf, card.name: card}
     if wanted.adapter:
-        files |= {f"adapter/{name}": wanted.adapter / name for name in _OF_ADAPTER}
+        of_adapter = [wanted.adapter / name for name in _OF_ADAPTER]
+        template = wanted.adapter / TEMPLATE  # there if the base has none of its own
+        of_adapter += [template] if template.is_file() else []
+        files |= {f"adapter/{path.name}": path for path in of_adapter}
     missing = [str(path) for path in files.values() if not path.is_file()]
     if missing:
         raise BadInput(f"{missing[0]} is no file. Train, merge and export come before push.")

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from backend.domain.errors import BadInput
+from trainer.whole_files import write_whole
 
 RECORD = "training.json"
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Record:
 def write_record(record: Record, folder: Path) -> None:
     """Writes the record into the folder of the weights."""
     text = json.dumps(asdict(record), ensure_ascii=False, indent=1) + "\n"
-    (folder / RECORD).write_text(text, encoding="utf-8")
+    write_whole(folder / RECORD, text)
 
 
 def read_record(folder: Path) -> Record | None:
@@ -48,6 +51,19 @@ def read_record(folder: Path) -> Record | None:
         return Record(**json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         raise BadInput(f"{path} cannot be read: {error}. Run the step again.") from error
+
+
+def name_of_base(folder: Path) -> str:
+    """What a base is called: as its config says (`meta-llama/Llama-2-7b-hf`), else as its folder.
+
+    A path on the machine where the config was written is no name.
+    """
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        config = {}
+    told = str(config.get("_name_or_path"))
+    return told if _HUB_NAME.fullmatch(told) else folder.resolve().name
 
 
 def fingerprint(*parts: object) -> str:

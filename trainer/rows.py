@@ -14,9 +14,11 @@ from typing import Any
 
 import torch
 
+from backend.domain.chat import SEAM
 from backend.domain.errors import UnusableModel
 from backend.domain.example import Example, training_messages
 from backend.domain.prompt import Message
+from trainer.dialect import Dialect, TokenizerDialect, finished_text, prompt_text
 
 IGNORED = -100
 _GROUPED_BATCHES = 16
@@ -48,27 +50,31 @@ def row(example: Example, tokenizer: Any, *, budget: int) -> Row:
 
     Raises UnusableModel if the tokenizer's chat template cannot express that.
     """
-    messages = training_messages(example, budget=budget)
-    prompt = rendered(messages[:-1], tokenizer)
-    whole = tokenizer.apply_chat_template(messages, tokenize=False)
+    return row_of(training_messages(example, budget=budget), TokenizerDialect(tokenizer))
+
+
+def row_of(messages: Sequence[Message], dialect: Dialect) -> Row:
+    """The row of a prompt's messages and the answer, which is the last one.
+
+    Raises UnusableModel if the chat template cannot express it.
+    """
+    prompt = prompt_text(messages[:-1], dialect)
+    whole = finished_text(messages, dialect)
     if not whole.startswith(prompt):
         raise UnusableModel(
             "The chat template writes a finished turn differently from one that is to be written, "
             "so prompt and answer cannot be told apart. Use another chat template."
         )
-    first = _ids(prompt, tokenizer)
-    ids = _ids(whole, tokenizer)
+    first = dialect.ids(prompt)
+    ids = dialect.ids(whole)
     if ids[: len(first)] != first:
-        ids = first + _ids(whole[len(prompt) :], tokenizer)
-    return Row(tuple(_to_end_of_turn(ids, len(first), tokenizer)), len(first))
+        ids = first + _continued(whole[len(prompt) :], dialect)
+    return Row(tuple(_to_end_of_turn(ids, len(first), dialect.ends)), len(first))
 
 
 def rendered(messages: Sequence[Message], tokenizer: Any) -> str:
     """The text of a prompt, up to where the answer begins."""
-    text: str = tokenizer.apply_chat_template(
-        list(messages), tokenize=False, add_generation_prompt=True
-    )
-    return text
+    return prompt_text(messages, TokenizerDialect(tokenizer)).replace(SEAM, "")
 
 
 def opening(whole: Row, tokens: int) -> Row:
@@ -81,19 +87,24 @@ def opening(whole: Row, tokens: int) -> Row:
     return Row(whole.ids[: whole.answer_from + tokens], whole.answer_from)
 
 
-def _ids(text: str, tokenizer: Any) -> list[int]:
-    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+def _continued(text: str, dialect: Dialect) -> list[int]:
+    """The tokens of a text in the middle of another, where none gets a space put in front."""
+    mark, ids = dialect.plain("\n"), []
+    for piece in text.split(SEAM):
+        behind = dialect.plain("\n" + piece)
+        ids += behind[len(mark) :] if behind[: len(mark)] == mark else dialect.plain(piece)
+    return ids
 
 
-def _to_end_of_turn(ids: list[int], start: int, tokenizer: Any) -> list[int]:
+def _to_end_of_turn(ids: list[int], start: int, ends: frozenset[int]) -> list[int]:
     """The ids without what the template writes after the end of the turn, such as a line break."""
-    end = tokenizer.eos_token_id
-    if end not in ids[start:]:
+    place = next((place for place in range(start, len(ids)) if ids[place] in ends), None)
+    if place is None:
         raise UnusableModel(
-            f"The chat template does not end an answer with {tokenizer.eos_token!r}, so the model "
+            "The chat template does not end an answer with the tokenizer's end token, so the model "
             "would never learn to stop. Set eos_token to the token that ends a turn."
         )
-    return ids[: start + ids[start:].index(end) + 1]
+    return ids[: place + 1]
 
 
 def batches(rows: Sequence[Row], *, size: int, chance: random.Random) -> list[list[Row]]:

@@ -17,6 +17,12 @@ def _at_least_one(settings: object, *names: str) -> None:
             raise BadSettings(f"{name} must be at least 1, not {getattr(settings, name)}.")
 
 
+def _not_below_zero(settings: object, *names: str) -> None:
+    for name in names:
+        if not getattr(settings, name) >= 0:
+            raise BadSettings(f"{name} cannot be below 0; it is {getattr(settings, name)}.")
+
+
 def _one_of(settings: object, name: str, choices: tuple[str, ...]) -> None:
     if getattr(settings, name) not in choices:
         raise BadSettings(
@@ -54,10 +60,13 @@ class LoopSettings:
         _at_least_one(self, "epochs", "batch_rows", "measurements")
         _one_of(self, "compute", get_args(Precision))
         _one_of(self, "optimiser", get_args(Optimiser))
-        for name in ("rows_at_once", "patience", "threads"):
-            if getattr(self, name) < 0:
-                raise BadSettings(f"{name} cannot be below 0; it is {getattr(self, name)}.")
-        if not 0 <= self.warmup_share < 1 or self.learning_rate <= 0:
+        _not_below_zero(self, "rows_at_once", "patience", "threads", "checkpoint_minutes")
+        _not_below_zero(self, "weight_decay")
+        if not self.largest_gradient > 0:
+            raise BadSettings(f"largest_gradient must be above 0, not {self.largest_gradient}.")
+        if not 0 <= self.second_moment < 1:
+            raise BadSettings(f"second_moment is from 0 to below 1, not {self.second_moment}.")
+        if not (0 <= self.warmup_share < 1 and self.learning_rate > 0):
             raise BadSettings(
                 "The learning rate must be above 0 and the warm-up share from 0 to below 1; "
                 f"they are {self.learning_rate} and {self.warmup_share}."
@@ -96,6 +105,7 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         _at_least_one(self, "rank", "alpha", "row_tokens", "prompt_tokens", "opening_tokens")
         _at_least_one(self, "sample_tokens")
+        _not_below_zero(self, "samples", "opening_epochs")
         _one_of(self, "weights", get_args(Precision))
         for name in ("dropout", "wording_share", "passage_share"):
             if not 0 <= getattr(self, name) <= 1:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from backend.cleaning.files import sha256_of
 from trainer.record import fingerprint
+from trainer.whole_files import write_whole
 
 _NOTES = "steps.json"
 
@@ -26,18 +27,19 @@ class Steps:
     def file(self, name: str, made_from: str, make: Callable[[Path], None]) -> Path:
         """The file of a step, made now unless it was finished before."""
         path, notes = self.folder / name, self._notes()
-        note = notes.get(name, {})
-        same = note.get("from") == made_from and path.is_file()
-        if same and sha256_of(path) == note["sha256"]:
+        if self.has(name, made_from) and sha256_of(path) == notes[name]["sha256"]:
             return path
         unfinished = self.folder / f"unfinished-{name}"
         make(unfinished)
         unfinished.replace(path)
         notes[name] = {"from": made_from, "sha256": sha256_of(path)}
-        whole = self.folder / f"{_NOTES}.unfinished"
-        whole.write_text(json.dumps(notes, indent=1) + "\n", encoding="utf-8")
-        whole.replace(self.folder / _NOTES)
+        write_whole(self.folder / _NOTES, json.dumps(notes, indent=1) + "\n")
         return path
+
+    def has(self, name: str, made_from: str) -> bool:
+        """Whether a step's file was finished and made from this, without reading it whole."""
+        same = self._notes().get(name, {}).get("from") == made_from
+        return same and (self.folder / name).is_file()
 
     def made(self, name: str) -> str:
         """The hash of a finished step's file; the next step is made from it."""

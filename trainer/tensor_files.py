@@ -14,21 +14,20 @@ from safetensors import safe_open
 from backend.domain.errors import UnusableModel
 
 _NAMES = {torch.float16: "F16", torch.bfloat16: "BF16", torch.float32: "F32"}
+_WHOLE = ("model.safetensors", "adapter_model.safetensors", "pytorch_model.bin")
+"""Names of the only file, in the order in which transformers and peft look for them."""
 _BUFFERS = (".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq")
 
 
 class TensorFolder:
-    """The weights of a folder: safetensors files, else the `.bin` files of older models.
+    """The weights of a model's or an adapter's folder, from the files that transformers would load.
 
     Buffers that older versions of transformers saved with the weights are left out.
     """
 
     def __init__(self, folder: Path) -> None:
-        files = sorted(folder.glob("*.safetensors"))
-        self._pickled: dict[Path, dict[str, torch.Tensor]] = {}
-        if not files:
-            files = sorted(folder.glob("pytorch_model*.bin"))
-            self._pickled = {file: _mapped(file) for file in files}
+        files = weight_files(folder)
+        self._pickled = {file: _mapped(file) for file in files if file.suffix == ".bin"}
         if not files:
             raise UnusableModel(
                 f"{folder} has no weights: neither .safetensors nor pytorch_model.bin. "
@@ -76,6 +75,27 @@ class TensorFolder:
         with safe_open(file, framework="pt") as opened:
             for name in opened.keys():  # noqa: SIM118 - it is no dict
                 yield name, tuple(opened.get_slice(name).get_shape())
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The files with a model's or adapter's weights: safetensors, else `.bin` files of older ones.
+
+    Of several files only those count that an index names: beside its shards Mistral 7B has a
+    consolidated.safetensors with the same weights under other names. Raises UnusableModel if one
+    is missing.
+    """
+    for whole in _WHOLE:
+        if (folder / whole).is_file():
+            return [folder / whole]
+        index = folder / f"{whole}.index.json"
+        if index.is_file():
+            named = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+            files = [folder / name for name in sorted(set(named))]
+            missing = [file.name for file in files if not file.is_file()]
+            if missing:
+                raise UnusableModel(f"{folder} lacks {', '.join(missing)}. Download it again.")
+            return files
+    return []
 
 
 def _mapped(file: Path) -> dict[str, torch.Tensor]:

@@ -13,10 +13,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from backend.cleaning.files import sha256_of
 from backend.domain.errors import BadInput, BadSettings
 from backend.domain.prompt import FORMAT
 from trainer import checkpoints
 from trainer.chat import save_template, tokenizer_of
+from trainer.earlier import finished, set_aside
 from trainer.epochs import Fitting, by_split, epochs, fitting
 from trainer.forecast import forecast
 from trainer.group import ALONE, Group, joined, whole
@@ -25,12 +27,27 @@ from trainer.loop import History, Task, optimise
 from trainer.prepare import read_examples
 from trainer.probe import probe
 from trainer.quantised import load_in_four_bits, with_adapter
-from trainer.record import Record, fingerprint, read_record, write_record
+from trainer.record import Record, fingerprint, name_of_base, write_record
 from trainer.settings import TrainingSettings
 from trainer.shelf import Shelf
 from trainer.watching import Watch
 
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Aside:
+    """What belongs to a training and changes nothing of its result.
+
+    `checkpoints_to` is a private hub repository, `base_name` what the base is called in the record
+    and the card if neither its config nor its folder tells.
+    """
+
+    checkpoints_to: str = ""
+    base_name: str = ""
+
+
+NOTHING = Aside()
 
 
 @dataclass(frozen=True)
@@ -42,14 +59,15 @@ class _Work:
     out: Path
     settings: TrainingSettings
     group: Group = ALONE
-    shelf: str = ""
+    aside: Aside = NOTHING
 
     @cached_property
     def fingerprint(self) -> str:
         """Names data, base and all settings that change the result, on whatever machine."""
         loop = replace(self.settings.loop, rows_at_once=0, threads=0, checkpoint_minutes=0.0)
         lasting = replace(self.settings, loop=loop, samples=0).to_row()
-        weights = sorted((one.name, one.stat().st_size) for one in self.base.glob("*.safetensors"))
+        files = [*self.base.glob("*.safetensors")] or self.base.glob("pytorch_model*.bin")
+        weights = sorted((one.name, one.stat().st_size) for one in files)
         config = self.base / "config.json"
         shape = config.read_text("utf-8") if config.exists() else ""
         return fingerprint(lasting, self.examples.read_text("utf-8"), shape, weights)
@@ -61,19 +79,19 @@ def train(
     examples: Path,
     out: Path,
     settings: TrainingSettings,
-    checkpoints_to: str = "",
+    aside: Aside = NOTHING,
     say: Say = lambda _: None,
 ) -> Record:
     """Writes the adapter of `base` for the examples to `out` and returns its record.
 
     A finished training in `out` with the same settings and data is returned as it is; one that
-    was cut off goes on, also on another machine if `checkpoints_to` names a private hub
-    repository. `say` hears the forecast before the training begins. Raises TooLittleMemory if not
-    even one row fits, BadInput without an example that does.
+    was cut off goes on, also on another machine if its checkpoints go to the hub. One with other
+    settings or data is set aside. `say` hears the forecast before the training begins. Raises
+    TooLittleMemory if not even one row fits, BadInput without an example that does.
     """
     with joined() as group:
-        work = _Work(base, examples, out, settings, group, checkpoints_to)
-        done = read_record(out)
+        work = _Work(base, examples, out, settings, group, aside)
+        done = group.of_leader(finished(out))
         if done and done.settings.get("fingerprint") == work.fingerprint:
             return done
         check(settings, group)
@@ -101,7 +119,7 @@ def _trained(work: _Work, say: Say) -> Record:
     group.split(inner)
     seen = probe(inner, training.rows, settings.loop, at_once=expected.rows_at_once, group=group)
     say(seen.told(training.rows, settings.loop.epochs))
-    work.out.mkdir(parents=True, exist_ok=True)
+    _make_place(work, say)
     shelf = _shelf(work, say)
     task = Task(
         model=inner,
@@ -114,8 +132,6 @@ def _trained(work: _Work, say: Say) -> Record:
         kept=shelf.put if shelf else lambda _: None,
     )
     history = optimise(task, settings.loop, folder=work.out)
-    if shelf:
-        shelf.close()
     counts = {
         "train": len(training.rows),
         "validation": len(validation.rows),
@@ -125,16 +141,28 @@ def _trained(work: _Work, say: Say) -> Record:
     }
     record = replace(_record(work, history), counts=counts)
     _save(model, tokenizer, record, work)
+    if shelf:
+        shelf.close()
+        shelf.clear()
     return record
+
+
+def _make_place(work: _Work, say: Say) -> None:
+    """The folder, without what a training with other settings has left in it."""
+    work.out.mkdir(parents=True, exist_ok=True)
+    earlier = set_aside(work.out) if work.group.leads else None
+    if earlier:
+        say(f"The adapter of an earlier training with other settings or data is now in {earlier}.")
 
 
 def _shelf(work: _Work, say: Say) -> Shelf | None:
     """The shelf on the hub, what was on it taken down; every process waits for that."""
     shelf = None
-    if work.shelf and work.group.leads:
-        shelf = Shelf(work.shelf, mark=work.fingerprint, token=token_here(), say=say)
+    place = work.aside.checkpoints_to
+    if place and work.group.leads:
+        shelf = Shelf(place, mark=work.fingerprint, token=token_here(), say=say)
         if shelf.fetch(work.out):
-            say(f"Going on from the checkpoint in {work.shelf}.")
+            say(f"Going on from the checkpoint in {place}.")
     work.group.of_each(None)
     return shelf
 
@@ -167,9 +195,9 @@ def _record(work: _Work, history: History) -> Record:
     settings = work.settings
     return Record(
         step="train",
-        base=work.base.name,
+        base=work.aside.base_name or name_of_base(work.base),
         method=f"QLoRA (NF4, double quantisation), rank {settings.rank}, all linear layers",
-        dataset_sha256=fingerprint(work.examples.read_text("utf-8")),
+        dataset_sha256=sha256_of(work.examples),
         prompt_format=FORMAT,
         prompt_tokens=settings.prompt_tokens,
         settings={**settings.to_row(), "fingerprint": work.fingerprint},

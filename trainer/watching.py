@@ -11,11 +11,12 @@ from typing import Any
 import torch
 
 from backend.domain.example import Example, training_messages
+from trainer.dialect import TokenizerDialect, prompt_text
 from trainer.group import ALONE, Group
 from trainer.loop import History
 from trainer.losses import precision
-from trainer.rows import rendered
 from trainer.settings import TrainingSettings
+from trainer.whole_files import write_whole
 
 CURVES, SAMPLES, SAMPLES_TEXT = "curves.png", "samples.json", "samples.md"
 _SMOOTHED = 20
@@ -46,8 +47,8 @@ class Watch:
 
     def _reply(self, example: Example) -> str:
         messages = training_messages(example, budget=self.settings.prompt_tokens)[:-1]
-        prompt = rendered(messages, self.tokenizer)
-        ids = self.tokenizer(prompt, add_special_tokens=False, return_tensors="pt")["input_ids"]
+        dialect = TokenizerDialect(self.tokenizer)
+        ids = torch.tensor([dialect.ids(prompt_text(messages, dialect))])
         self.model.eval()
         with torch.no_grad(), precision(self.model, self.settings.loop):
             made = self.model.generate(
@@ -55,6 +56,7 @@ class Watch:
                 attention_mask=torch.ones_like(ids).to(self.model.device),
                 max_new_tokens=self.settings.sample_tokens,
                 do_sample=False,
+                repetition_penalty=1.0,
                 eos_token_id=self.tokenizer.eos_token_id,
                 pad_token_id=self.tokenizer.eos_token_id,
             )
@@ -62,16 +64,22 @@ class Watch:
         return reply.strip()
 
     def _written(self, *, before: int) -> dict[str, list[str]]:
-        """The answers of earlier measurements; those after a resumed step are written again."""
+        """The answers of earlier measurements; those after a resumed step are written again.
+
+        They are for people only, so a file that cannot be read costs them and not the training.
+        """
         path = self.folder / SAMPLES
-        found = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        try:
+            found = json.loads(path.read_text("utf-8"))
+        except (FileNotFoundError, ValueError):
+            return {}
         return {step: replies for step, replies in found.items() if int(step) < before}
 
     def _write(self, samples: dict[str, list[str]]) -> None:
         text = json.dumps(samples, ensure_ascii=False, indent=1) + "\n"
-        (self.folder / SAMPLES).write_text(text, encoding="utf-8")
+        write_whole(self.folder / SAMPLES, text)
         parts = [_section(one, place, samples) for place, one in enumerate(self._asked)]
-        (self.folder / SAMPLES_TEXT).write_text("\n".join(parts), encoding="utf-8")
+        write_whole(self.folder / SAMPLES_TEXT, "\n".join(parts))
 
 
 def draw(history: History, path: Path) -> None:

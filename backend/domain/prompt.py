@@ -24,8 +24,9 @@ _MARKS = re.compile(  # what closes a mark is optional and bounded: no text take
     r"</?(?:ticket|sources?|wish)\b(?:[^<>]{0,200}>)?"
     r"|<[|\uff5c](?:[^|\uff5c<>\n]{0,40}[|\uff5c]>)?"
     r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]|<</?SYS>>"
-    r"|</?(?:s|bos|eos|pad|unk|start_of_turn|end_of_turn)>",
-    re.IGNORECASE,
+    r"|</?(?:s|bos|eos|pad|unk|start_of_turn|end_of_turn)>"
+    r"|###[ \t]{0,9}(?:Request|Reply)(?=[ \t\r]{0,40}$)",  # a plain base's, see trainer.chat
+    re.IGNORECASE | re.MULTILINE,
 )
 _BYTES_PER_TOKEN = 3.0
 _SHORTEST_TICKET_TOKENS = 48

@@ -8,7 +8,6 @@ ticket cannot end its turn or begin another's.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NoReturn
@@ -16,6 +15,7 @@ from typing import Any, NoReturn
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from backend.domain.chat import SEAM, ControlTexts, without_system
 from backend.domain.errors import BadInput, UnusableModel
 from backend.domain.prompt import Message
 from backend.runner.time_limit import TookTooLong, time_limit
@@ -24,7 +24,6 @@ PLAIN = (
     "{% for message in messages %}{{ message.role | capitalize }}: {{ message.content }}\n\n"
     "{% endfor %}{% if add_generation_prompt %}Assistant: {% endif %}"
 )
-SEAM = "\ufdd0"  # never a character: where a control token in a message was taken apart
 MAX_TEMPLATE_CHARACTERS = 100_000
 MAX_RENDERED_CHARACTERS = 2_000_000
 MAX_SECONDS = 2.0
@@ -62,7 +61,7 @@ class ChatTemplate:
         if len(source) > MAX_TEMPLATE_CHARACTERS:
             raise UnusableModel(f"The chat template has {len(source)} characters: too many.")
         self._texts = {"bos_token": begin_text, "eos_token": end_text}
-        self._special = _alternatives(special_texts)
+        self._special = ControlTexts.of(special_texts)
         try:
             with time_limit(MAX_SECONDS):
                 self._template = _environment().from_string(source)
@@ -81,12 +80,12 @@ class ChatTemplate:
         A template that knows no system role gets its text at the head of the first user message.
         Raises BadInput if the template cannot render these messages.
         """
-        safe = [self._defanged(message) for message in messages]
+        safe = [self._special.taken_apart(message) for message in messages]
         try:
             try:
                 text = self._rendered(safe)
             except TemplateRefused:
-                text = self._rendered(_without_system(safe) or safe)
+                text = self._rendered(without_system(safe) or safe)
         except (jinja2.TemplateError, *FAULTS) as error:
             raise BadInput(f"messages: the model's chat template says: {_why(error)}.") from error
         return text.split(SEAM)
@@ -107,16 +106,6 @@ class ChatTemplate:
                     raise TookTooLong("it writes without end")
                 pieces.append(piece)
         return "".join(pieces)
-
-    def _defanged(self, message: Message) -> Message:
-        content = message["content"].replace(SEAM, "")
-        return {"role": message["role"], "content": self._apart(content)}
-
-    def _apart(self, text: str) -> str:
-        """A text with a seam after the first letter of each control token, also nested ones."""
-        if not self._special:
-            return text
-        return self._special.sub(lambda match: match[0][0] + SEAM + self._apart(match[0][1:]), text)
 
 
 class _Environment(ImmutableSandboxedEnvironment):
@@ -174,21 +163,6 @@ def _refuse(message: object) -> NoReturn:
 
 def _now(form: str) -> str:
     return datetime.now(UTC).strftime(form[:100])
-
-
-def _alternatives(texts: Iterable[str]) -> re.Pattern[str] | None:
-    longest_first = sorted({text for text in texts if len(text) > 1}, key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
-
-
-def _without_system(messages: Sequence[Message]) -> list[Message]:
-    """The messages with the system's text at the head of the first; none if that cannot be."""
-    system = "\n\n".join(m["content"] for m in messages if m["role"] == "system")
-    others = [message for message in messages if message["role"] != "system"]
-    if not system or not others or others[0]["role"] != "user":
-        return []
-    first: Message = {"role": "user", "content": f"{system}\n\n{others[0]['content']}"}
-    return [first, *others[1:]]
 
 
 def _why(error: BaseException) -> str:

@@ -22,6 +22,43 @@ CHANGES = (
 )
 
 
+KEEPING = """
+import sys
+from pathlib import Path
+from trainer.hub import token_here
+from trainer.shelf import Shelf
+shelf = Shelf("team/checkpoints", mark="a" * 64, token=token_here(), say=print)
+path = Path(sys.argv[1], "checkpoint.pt")
+for text in ("at step 10", "at step 20", "at step 30"):
+    path.with_suffix(".new").write_text(text)
+    path.with_suffix(".new").replace(path)
+    shelf.put(path)
+shelf.close()
+"""
+
+
+def _keep(folder: Path, hub: Hub) -> str:
+    """What is said while checkpoints of three moments are put on the hub in no time."""
+    ended = subprocess.run(
+        [sys.executable, "-c", KEEPING, str(folder)],
+        env=_environment(hub, TOKEN, folder),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return ended.stdout
+
+
+def _environment(hub: Hub, token: str, home: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "HF_TOKEN": token,
+        "HF_ENDPOINT": hub.addresses[0],
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HOME": str(home / "cache"),
+    }
+
+
 @pytest.fixture
 def hub() -> Iterator[Hub]:
     with hub_server() as found:
@@ -32,13 +69,7 @@ def _start(out: Path, base: Path, examples: Path, hub: Hub, token: str) -> subpr
     step = f"train --base {base} --examples {examples} --out {out} {CHANGES}"
     return subprocess.Popen(
         [sys.executable, "-m", "trainer", *step.split(), "--checkpoints-to", REPOSITORY],
-        env={
-            **os.environ,
-            "HF_TOKEN": token,
-            "HF_ENDPOINT": hub.addresses[0],
-            "HF_HUB_DISABLE_XET": "1",
-            "HF_HOME": str(out.parent / "cache"),
-        },
+        env=_environment(hub, token, out.parent),
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -69,6 +100,7 @@ def test_another_machine_goes_on(base: Path, examples: Path, hub: Hub, tmp_path:
     steps = [int(one["step"]) for one in record.history["steps"]]
     assert steps == list(range(1, len(steps) + 1))
     assert hub.repositories[REPOSITORY].private
+    assert _checkpoints(hub) == []
     assert list((tmp_path / "new").glob("*.pt*")) == []
 
 
@@ -82,3 +114,20 @@ def test_a_token_that_may_not_write_ends_it_before_the_training(
     assert refused.returncode == 1
     assert "does not let this token write" in said
     assert "hf_reader" not in said
+
+
+def test_the_newest_checkpoint_takes_the_place_of_one_that_waits(hub: Hub, tmp_path: Path) -> None:
+    assert _keep(tmp_path, hub) == ""
+
+    repository = hub.repositories[REPOSITORY]
+    assert repository.commits[repository.head][_checkpoints(hub)[0]] == b"at step 30"
+    assert [path.name for path in tmp_path.glob("*.pt*")] == ["checkpoint.pt"]
+
+
+def test_a_checkpoint_that_cannot_be_sent_is_told_of(hub: Hub, tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.pt.sent").mkdir()
+
+    said = _keep(tmp_path, hub)
+
+    assert "The checkpoint stayed here only: IsADirectoryError" in said
+    assert _checkpoints(hub) == []

@@ -20,9 +20,10 @@ from trainer.evaluate import Asking, Evaluation, evaluate
 from trainer.evaluation.answers import ANSWERS, Answer, answers
 from trainer.evaluation.comparing import figures
 from trainer.evaluation.endpoint import EndpointSubject
+from trainer.evaluation.engines import Reply
 from trainer.evaluation.intervals import difference_of, mean_of
 from trainer.evaluation.measures import MEASURES, Measured
-from trainer.evaluation.subjects import FolderSubject, GgufSubject, Reply
+from trainer.evaluation.subjects import FolderSubject, GgufSubject
 from trainer.gguf_file import write_gguf
 from trainer.prepare import read_examples
 
@@ -139,6 +140,7 @@ def _answer(text: str, **more: float) -> Answer:
         ("length", "abcd", "ab", 0.5),
         ("language", "x", "Відкрийте, будь ласка, сторінку налаштувань.", 1.0),
         ("language", "x", "Please open the settings page first.", 0.0),
+        ("language", "x", "", 0.0),
         ("placeholders kept", "Dear [NAME_1], see [EMAIL_1].", "Dear [NAME_1]!", 0.5),
         ("placeholders invented", "x", "Dear [NAME_1], your [ORDER_ID_3] and [PHONE_1].", 2.0),
         ("tokens/s", "x", "y", 5.0),

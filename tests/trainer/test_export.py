@@ -27,7 +27,8 @@ from backend.domain.prompt import render
 from trainer.converter import convert_with
 from trainer.export import Export, export
 from trainer.gguf_file import write_gguf
-from trainer.parity import Extent, opened
+from trainer.gguf_loading import opened
+from trainer.parity import Extent
 from trainer.prepare import read_examples
 from trainer.reference import reference_logits
 from trainer.room import check_disk, check_memory

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 from gguf import GGUFReader
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM
 
 from backend.domain.errors import UnusableModel
 from tests.trainer.tiny_models import CONFIGS, byte_level_tokenizer, write_model
@@ -20,6 +22,7 @@ from trainer.families.rotary import halves_as_neighbours, neighbours_as_halves, 
 from trainer.gguf_file import context_tokens, write_gguf
 from trainer.parity import Parity, parity, prompts, written
 from trainer.reference import reference_logits
+from trainer.tensor_files import TensorFolder
 
 
 @pytest.fixture(scope="session")
@@ -96,8 +99,6 @@ def test_a_context_ends_where_a_window_would_begin_to_slide(random_models: Any) 
 
 
 def test_old_weights_of_torch_are_read_too(random_models: Any, tmp_path: Path) -> None:
-    from safetensors.torch import load_file
-
     model = shutil.copytree(random_models("gptj"), tmp_path / "old")
     weights = load_file(model / "model.safetensors")
     weights |= {
@@ -111,6 +112,24 @@ def test_old_weights_of_torch_are_read_too(random_models: Any, tmp_path: Path) -
     write_gguf(random_models("gptj"), tmp_path / "new.gguf", name="same")
 
     assert (tmp_path / "old.gguf").read_bytes() == (tmp_path / "new.gguf").read_bytes()
+
+
+def test_only_the_files_of_the_index_count(random_models: Any, tmp_path: Path) -> None:
+    """Mistral 7B comes with its weights once more, under names of its own."""
+    sharded = shutil.copytree(random_models("mistral"), tmp_path / "sharded")
+    model: Any = AutoModelForCausalLM.from_pretrained(sharded)
+    (sharded / "model.safetensors").unlink()
+    model.save_pretrained(sharded, max_shard_size="100KB")
+    save_file({"layers.0.attention.wq.weight": torch.ones(2)}, sharded / "consolidated.safetensors")
+    assert len(list(sharded.glob("model-*.safetensors"))) > 1
+
+    write_gguf(sharded, tmp_path / "sharded.gguf", name="same")
+    write_gguf(random_models("mistral"), tmp_path / "one.gguf", name="same")
+    assert (tmp_path / "sharded.gguf").read_bytes() == (tmp_path / "one.gguf").read_bytes()
+
+    next(sharded.glob("model-00002*")).unlink()
+    with pytest.raises(UnusableModel, match=r"lacks model-00002-of-\d+\.safetensors\. Download"):
+        TensorFolder(sharded)
 
 
 @pytest.mark.parametrize(
@@ -138,8 +157,6 @@ def test_what_llama_cpp_would_compute_otherwise_is_refused(
 
 
 def test_values_that_float16_cannot_hold_are_refused(random_models: Any, tmp_path: Path) -> None:
-    from safetensors.torch import load_file, save_file
-
     model = shutil.copytree(random_models("llama"), tmp_path / "model")
     weights = load_file(model / "model.safetensors")
     weights["model.layers.1.mlp.down_proj.weight"][3, 3] = 1e6

@@ -9,7 +9,8 @@ import pytest
 from transformers import GPTJConfig, LlamaConfig
 
 from backend.domain.errors import TooLittleMemory
-from trainer.forecast import Forecast, forecast
+from tests.trainer.tiny import SETTINGS
+from trainer.forecast import PACKED_BYTES, SPARE, Forecast, forecast
 from trainer.presets import PRESETS
 from trainer.rows import Row
 
@@ -70,3 +71,24 @@ def test_what_cannot_fit_is_refused_with_what_to_do(tmp_path: Path) -> None:
     assert "does not fit" in str(refused.value)
     assert "6.0 GB on a GPU of 6 GB" in str(refused.value)
     assert "row_tokens is 1024" in str(refused.value)
+
+
+def test_several_processes_split_the_packed_weights_and_nothing_else(tmp_path: Path) -> None:
+    """Each keeps a quarter, and twice one of 32 layers while it is collected."""
+    row = Row(tuple(range(1024)), 774)
+    folder, preset = _shape(tmp_path, "llama"), PRESETS["t4-llama2-7b"]
+
+    one, four = (forecast(folder, [row], preset, available=T4, processes=count) for count in (1, 4))
+
+    packed = 6_476_005_376 * PACKED_BYTES * SPARE
+    assert one.weight_bytes - four.weight_bytes == pytest.approx(packed * (3 / 4 - 2 / 32))
+    assert four.adapter_bytes == pytest.approx(one.adapter_bytes / 4)
+
+
+def test_processes_on_one_machine_share_its_memory(base: Path) -> None:
+    row = Row(tuple(range(100)), 50)
+
+    one, two = (forecast(base, [row], SETTINGS, processes=count) for count in (1, 2))
+
+    assert two.available_bytes == pytest.approx(one.available_bytes / 2, rel=0.2)
+    assert "for each of 2 processes" in str(two)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from gguf import GGUFReader
 
-from backend.domain.errors import BadInput, UnfaithfulModel, UnusableModel
+from backend.domain.errors import BadInput, NotAGguf, UnfaithfulModel, UnusableModel
+from trainer.cli import main
 from trainer.gguf_file import write_gguf
 from trainer.lora_gguf import AdapterExport, export_adapter, write_lora
 from trainer.merge import merge
@@ -77,7 +79,47 @@ def test_the_gguf_of_another_base_is_refused(
     )
     with pytest.raises(UnfaithfulModel, match="export the adapter onto F16"):
         export_adapter(wrong)
-    assert not (tmp_path / "a.gguf").exists()
+    assert [one.name for one in tmp_path.iterdir()] == ["merged.gguf"]
+
+
+def test_a_base_too_large_for_the_memory_is_compared_too(
+    base: Path, adapter: Path, base_gguf: Path, tmp_path: Path
+) -> None:
+    wanted = AdapterExport(
+        base, adapter, tmp_path / "a.gguf", base_gguf, extent=SMALL, accepted=1.5, room=0
+    )
+
+    card = export_adapter(wanted)
+
+    assert card.metrics["parity_on_base"]["kl"] < 1e-5
+    assert card.metrics["accepted_times_the_limits"] == 1.5
+    assert {one.name for one in tmp_path.iterdir()} == {"a.gguf", "a.model_card.json"}
+
+
+def test_a_base_of_unknown_quantisation_is_refused(
+    base: Path, adapter: Path, base_gguf: Path, tmp_path: Path
+) -> None:
+    strange = shutil.copyfile(base_gguf, tmp_path / "strange.gguf")
+    field = GGUFReader(strange, "r+").fields["general.file_type"]
+    field.parts[field.data[0]][0] = 10  # Q2_K
+
+    with pytest.raises(UnusableModel, match="file type 10, for which it is unknown"):
+        export_adapter(AdapterExport(base, adapter, tmp_path / "a.gguf", strange, extent=SMALL))
+    strange.write_bytes(b"no model")
+    with pytest.raises(NotAGguf, match="cannot be read as GGUF"):
+        export_adapter(AdapterExport(base, adapter, tmp_path / "a.gguf", strange, extent=SMALL))
+
+
+@pytest.mark.parametrize(
+    "option", ["--quantisation Q8_0", "--examples x", "--work x", "--converter x"]
+)
+def test_options_that_do_nothing_for_an_adapter_are_refused(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = f"export --model base --adapter adapter --onto b.gguf --out a.gguf {option}"
+
+    assert main(command.split()) != 0
+    assert f"{option.split()[0]} is of no use" in capsys.readouterr().err
 
 
 def test_what_is_no_adapter_is_refused(base: Path, adapter: Path, tmp_path: Path) -> None:

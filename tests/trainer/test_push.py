@@ -93,6 +93,18 @@ def test_what_is_pushed_can_be_fetched(hub: Hub, gguf: Path, trained: Path, tmp_
     assert TOKEN not in done.stdout + done.stderr
 
 
+def test_the_template_that_the_base_lacks_goes_with_the_adapter(
+    hub: Hub, gguf: Path, trained: Path
+) -> None:
+    (trained / "chat_template.jinja").write_text("### Reply")
+
+    done = run(hub, "--repository", "team/template", "--gguf", gguf, "--adapter", trained)
+
+    assert done.returncode == 0, done.stderr
+    repository = hub.repositories["team/template"]
+    assert repository.commits[repository.head]["adapter/chat_template.jinja"] == b"### Reply"
+
+
 def test_a_public_repository_is_refused(hub: Hub, gguf: Path) -> None:
     hub.repositories[REPOSITORY] = Repository(private=False)
 

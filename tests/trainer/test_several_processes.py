@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -49,9 +50,32 @@ def _two_processes(out: Path, base: Path, examples: Path) -> str:
     return "" if ended.returncode == 0 else ended.stderr
 
 
-def _kill_after_a_checkpoint(out: Path, base: Path, examples: Path) -> None:
+def _two_machines(outs: tuple[Path, Path], base: Path, examples: Path) -> list[str]:
+    """What two processes say that share no disk; the first leads."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", "trainer", *_step(out, base, examples)],
+            env=os.environ | place | {"WORLD_SIZE": "2", "RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for rank, out in enumerate(outs)
+    ]
+    try:
+        return [one.communicate(timeout=300)[0] for one in running]
+    finally:
+        for one in running:
+            one.kill()
+
+
+def _kill_after_a_checkpoint(out: Path, base: Path, examples: Path, launch: str = LAUNCH) -> None:
     step = _step(out, base, examples, "--checkpoint-minutes 0")
-    command = [sys.executable, *LAUNCH.split(), *step]
+    command = [sys.executable, *launch.split(), *step]
     running = subprocess.Popen(
         command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -118,6 +142,22 @@ def test_killed_together_they_go_on_together(
         for folder in (tmp_path, together)
     )
     assert losses == pytest.approx(whole, abs=1e-5)
+
+
+def test_more_machines_go_on_from_what_the_leader_has(
+    base: Path, examples: Path, together: Path, tmp_path: Path
+) -> None:
+    leader, other = tmp_path / "leader", tmp_path / "other"
+    _kill_after_a_checkpoint(leader, base, examples, "-m trainer")
+
+    said = _two_machines((leader, other), base, examples)
+
+    assert [text.splitlines()[-1].partition(" is in ")[0] for text in said] == ["The adapter"] * 2
+    losses, whole = (
+        [step["loss"] for step in _record(folder).history["steps"]] for folder in (leader, together)
+    )
+    assert losses == pytest.approx(whole, rel=1e-3)
+    assert _two_machines((leader, other), base, examples)[1].splitlines()[-1] in said[1]
 
 
 def test_the_8_bit_optimiser_is_refused_with_what_to_do() -> None:

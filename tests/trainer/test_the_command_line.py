@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from backend.cleaning.files import sha256_of
+from backend.domain.model_card import ModelCard
 from tests.trainer.tiny import write_corpus
 from trainer.cli import main
 
@@ -26,14 +28,18 @@ def test_train_merge_and_export_by_command(
 ) -> None:
     train = f"train --base {base} --examples {examples} --out {tmp_path / 'adapter'}"
     changes = " --epochs 1 --rank 2 --row-tokens 480 --prompt-tokens 300 --compute float32"
+    changes += " --base-name team/small"
     merge = f"merge --base {base} --adapter {tmp_path / 'adapter'} --out {tmp_path / 'merged'}"
     export = f"export --model {tmp_path / 'merged'} --out {tmp_path / 'a.gguf'} --quantisation Q8_0"
 
     codes = [main(step.split()) for step in (train + changes, merge, export)]
 
     assert codes == [0, 0, 0]
-    assert "Validation loss" in capsys.readouterr().out
-    assert (tmp_path / "a.model_card.json").exists()
+    assert "it has the weights of the best" in capsys.readouterr().out
+    card = ModelCard.from_json((tmp_path / "a.model_card.json").read_bytes())
+    assert (card.base, card.dataset_sha256) == ("team/small", sha256_of(examples))
+    assert card.metrics["settings"]["rank"] == 2
+    assert card.metrics["settings"]["loop"]["epochs"] == 1
 
 
 def test_a_mistake_ends_with_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

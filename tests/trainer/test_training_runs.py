@@ -13,10 +13,11 @@ from transformers import AutoTokenizer
 
 from backend.domain.errors import BadSettings
 from tests.trainer.tiny import LOOP, SETTINGS
-from trainer.checkpoints import BEST, CHECKPOINT
+from trainer.checkpoints import BEST_BEFORE, CHECKPOINT
 from trainer.loop import History, Task, optimise
 from trainer.losses import mean_loss
 from trainer.prepare import read_examples
+from trainer.presets import preset_named
 from trainer.probe import probe
 from trainer.quantised import load_in_four_bits, with_adapter
 from trainer.rows import Row, row
@@ -164,7 +165,6 @@ def test_curves_samples_and_forecast_are_there_for_people(
     assert text.count("**The team sent**") == 1
     assert text.count("**Step ") == len(samples)
     assert not (tmp_path / CHECKPOINT).exists()
-    assert not (tmp_path / BEST).exists()
     assert record.history["best"] == min(record.history["validation"], key=lambda one: one["loss"])
 
 
@@ -190,8 +190,41 @@ def test_a_training_goes_on_with_other_rows_at_once_but_not_with_another_rate(
 
 @pytest.mark.parametrize(
     ("name", "wrong"),
-    [("compute", "int8"), ("optimiser", "sgd"), ("rows_at_once", -1), ("measurements", 0)],
+    [
+        ("compute", "int8"),
+        ("optimiser", "sgd"),
+        ("rows_at_once", -1),
+        ("measurements", 0),
+        ("checkpoint_minutes", -0.5),
+        ("weight_decay", -0.1),
+        ("largest_gradient", 0.0),
+        ("largest_gradient", float("nan")),
+        ("second_moment", 1.0),
+        ("samples", -1),
+        ("opening_epochs", -1),
+    ],
 )
 def test_settings_that_cannot_be_are_refused(name: str, wrong: Any) -> None:
     with pytest.raises(BadSettings, match=name):
-        LoopSettings(**{name: wrong})
+        preset_named("cpu-tiny", **{name: wrong})
+
+
+def test_a_checkpoint_with_its_best_weights_in_another_file_is_gone_on_from(
+    base: Path, rows: list[Row], tmp_path: Path
+) -> None:
+    loop = replace(LOOP, epochs=4, patience=2, learning_rate=0.1, checkpoint_minutes=0.0)
+    whole, expected = _run(base, rows, tmp_path / "whole", loop)
+    _run(base, rows, tmp_path / "before", loop)
+    path = tmp_path / "before" / CHECKPOINT
+    state = torch.load(path, weights_only=True)
+    best = {"fingerprint": "one", "weights": state.pop("best")}
+    torch.save(state, path)
+
+    with pytest.raises(BadSettings, match=r"without its best\.pt"):
+        _run(base, rows, tmp_path / "before", loop)
+    torch.save(best, path.with_name(BEST_BEFORE))
+    resumed, model = _run(base, rows, tmp_path / "before", loop)
+
+    assert resumed.since_best == whole.since_best == 2
+    for name, weight in expected.named_parameters():
+        assert not weight.requires_grad or torch.equal(model.get_parameter(name), weight)

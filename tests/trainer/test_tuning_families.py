@@ -57,7 +57,7 @@ def test_a_base_without_a_chat_template_gets_a_plain_one(gptj: Path) -> None:
 
 
 @pytest.mark.parametrize(("adds", "begin"), [(True, "<|endoftext|>"), (False, "")])
-def test_the_plain_template_begins_as_the_base_expects(
+def test_a_chat_begins_as_the_base_expects(
     gptj: Path, tmp_path: Path, adds: bool, begin: str
 ) -> None:
     """LLaMA 2 saw a begin token before every text; GPT-J did not."""
@@ -71,11 +71,10 @@ def test_the_plain_template_begins_as_the_base_expects(
         )
     tokenizer.save_pretrained(tmp_path)
 
-    text = tokenizer_of(tmp_path).apply_chat_template(
-        [{"role": "system", "content": "Be kind."}], tokenize=False
-    )
+    example = Example(question="Where is it?", answer="In the menu.", source="ticket:1")
+    made = row(example, tokenizer_of(tmp_path), budget=300)
 
-    assert text == begin + "Be kind.\n\n"
+    assert tokenizer.decode(made.ids).startswith(begin + "You are a support agent.")
 
 
 def test_a_tokenizer_without_an_end_is_refused(gptj: Path, tmp_path: Path) -> None:

@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tqdm import tqdm  # type: ignore[import-untyped,unused-ignore]
 
-from backend.domain.example import Example
-from backend.domain.prompt import FORMAT, render
-from trainer.evaluation.subjects import Reply, Subject, resident
+from backend.domain.errors import BadInput
+from backend.domain.example import Example, training_messages
+from backend.domain.prompt import FORMAT
+from trainer.evaluation.engines import Reply
+from trainer.evaluation.subjects import Subject, resident
 from trainer.record import fingerprint
+from trainer.whole_files import write_whole
 
 ANSWERS = "answers.jsonl"
+DEFAULT_PROMPT_TOKENS = 700
+_METHOD = 2
+"""Of asking and measuring; answers of another one are asked for anew."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +50,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class Asking:
-    """How the subjects are asked: all in the same way."""
+    """How the subjects are asked: all in the same way.
 
-    prompt_tokens: int = 700
+    `prompt_tokens` are those of the subjects' cards and records if they are None here.
+    """
+
+    prompt_tokens: int | None = None
     answer_tokens: int = 320
 
 
@@ -54,11 +63,13 @@ def answers(
     subjects: Sequence[Subject], examples: Sequence[Example], *, out: Path, asking: Asking
 ) -> list[Answer]:
     """All answers, in the order of subjects and examples; those in `out` are not asked again."""
+    asking = replace(asking, prompt_tokens=prompt_tokens(subjects, asking))
     path = out / ANSWERS
     known = {(one.subject, one.source, one.mark): one for one in _saved(path)}
     found: list[Answer] = []
     for subject in subjects:
-        mark = fingerprint(subject.mark(), FORMAT, asdict(asking))
+        passages = subject.served().passages
+        mark = fingerprint(subject.mark(), FORMAT, asdict(asking), passages, _METHOD)
         keys = [(subject.name, one.source, _mark(mark, one)) for one in examples]
         missing = [
             (one, key[2]) for one, key in zip(examples, keys, strict=True) if key not in known
@@ -72,15 +83,41 @@ def answers(
     return found
 
 
+def prompt_tokens(subjects: Sequence[Subject], asking: Asking) -> int:
+    """The budget of a prompt: as asked for, else the one that the subjects are served with.
+
+    Raises BadInput if they are served with different ones, since only equal prompts compare.
+    """
+    if asking.prompt_tokens is not None:
+        return asking.prompt_tokens
+    told = {one.name: one.served().prompt_tokens for one in subjects}
+    told = {name: tokens for name, tokens in told.items() if tokens}
+    if len(set(told.values())) > 1:
+        each = ", ".join(f"{name} with {tokens}" for name, tokens in told.items())
+        raise BadInput(
+            f"These are served with prompts of different length: {each} tokens. Say which one all "
+            "are to be asked with: --prompt-tokens."
+        )
+    return next(iter(told.values()), DEFAULT_PROMPT_TOKENS)
+
+
 def _asked(
     subject: Subject, examples: Sequence[tuple[Example, str]], asking: Asking
 ) -> Iterator[Answer]:
+    """Memory is read after the reply and before the human answer, which serving never reads."""
+    budget = asking.prompt_tokens or DEFAULT_PROMPT_TOKENS
+    passages = subject.served().passages
     before = resident()
     with subject.engine() as engine:
         for example, mark in tqdm(examples, desc=subject.name, unit="ticket", mininterval=2):
-            prompt = render(example.question, example.passages, budget=asking.prompt_tokens)
-            reply = engine.reply(prompt.messages, example.answer, tokens=asking.answer_tokens)
+            if passages >= 0:
+                example = replace(example, passages=example.passages[:passages])
+            chat = training_messages(example, budget=budget)
+            reply = engine.reply(chat[:-1], tokens=asking.answer_tokens)
             memory = max(resident() - before, 0)
+            found = engine.surprise(chat)
+            if found:
+                reply = replace(reply, loss=found.nats, loss_tokens=found.tokens)
             yield Answer(subject.name, example.source, mark, reply, memory)
 
 
@@ -95,7 +132,7 @@ def _saved(path: Path) -> Iterator[Answer]:
     whole = path.read_text(encoding="utf-8")
     if not whole.endswith("\n"):
         whole = whole[: whole.rfind("\n") + 1]
-        path.write_text(whole, encoding="utf-8")
+        write_whole(path, whole)
     for line in whole.split("\n"):
         if line:
             yield Answer.from_json(line)

@@ -11,7 +11,8 @@ import openai
 
 from backend.domain.errors import EngineRefused, EngineUnauthorized, EngineUnreachable
 from backend.domain.prompt import Message
-from trainer.evaluation.subjects import Engine, Reply
+from trainer.evaluation.engines import Engine, Reply
+from trainer.evaluation.subjects import Served
 from trainer.record import fingerprint
 
 
@@ -28,6 +29,10 @@ class EndpointSubject:
         """Of address and model: what stands behind them can change unseen."""
         return fingerprint(self.address, self.model)
 
+    def served(self) -> Served:
+        """It says nothing about it."""
+        return Served()
+
     @contextmanager
     def engine(self) -> Iterator[Engine]:
         """A client for it."""
@@ -40,7 +45,10 @@ class _EndpointEngine:
     client: openai.OpenAI
     subject: EndpointSubject
 
-    def reply(self, messages: Sequence[Message], human: str, *, tokens: int) -> Reply:
+    def surprise(self, chat: Sequence[Message]) -> None:
+        """It gives no logits."""
+
+    def reply(self, messages: Sequence[Message], *, tokens: int) -> Reply:
         started = time.monotonic()
         try:
             done = self.client.chat.completions.create(

@@ -61,7 +61,7 @@ def _length(example: Example, answer: Answer) -> Measured:
 def _language(example: Example, answer: Answer) -> Measured | None:
     wanted = example.language or language_of(example.question)
     got = language_of(answer.reply.text)
-    return Measured(float(got == wanted)) if wanted and answer.reply.text else None
+    return Measured(float(got == wanted)) if wanted else None
 
 
 def _kept(example: Example, answer: Answer) -> Measured | None:

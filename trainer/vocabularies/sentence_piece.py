@@ -15,10 +15,10 @@ from typing import Any
 
 import gguf
 
+from trainer.dialect import SPACE, TokenizerDialect
 from trainer.vocabularies.tokens import Vocabulary
 
 _NEVER_JOINED = -1e6
-_SPACE = "\u2581"
 
 
 def is_sentence_piece(parts: Mapping[str, Any]) -> bool:
@@ -39,13 +39,13 @@ def add_sentence_piece(writer: Any, vocabulary: Vocabulary) -> None:
     writer.add_tokenizer_pre("default")
     writer.add_token_list(
         [
-            text.replace(_SPACE, " ") if kind == gguf.TokenType.USER_DEFINED else text
+            text.replace(SPACE, " ") if kind == gguf.TokenType.USER_DEFINED else text
             for text, kind in zip(texts, kinds, strict=True)
         ]
     )
     writer.add_token_scores(scores)
     writer.add_token_types(kinds)
-    writer.add_add_space_prefix(_puts_space_in_front(vocabulary))
+    writer.add_add_space_prefix(TokenizerDialect(vocabulary.tokenizer).space_in_front)
 
 
 def scores_by_merges(merges: list[Any], texts: list[str]) -> list[float]:
@@ -62,21 +62,6 @@ def scores_by_merges(merges: list[Any], texts: list[str]) -> list[float]:
         -float(first[text]) if text in first else 0.0 if _is_byte(text) else _NEVER_JOINED
         for text in texts
     ]
-
-
-def _puts_space_in_front(vocabulary: Vocabulary) -> bool:
-    """Whether a text gets a space in front, after a special token too.
-
-    llama.cpp does both or neither. Where the tokenizer does only the first, what counts is how a
-    chat begins, for that is what is trained on and served; without a template, how a text does.
-    """
-    tokenizer = vocabulary.tokenizer
-    text = "x"
-    if tokenizer.chat_template:
-        text = tokenizer.apply_chat_template([{"role": "user", "content": "x"}], tokenize=False)
-    special = set(tokenizer.all_special_ids)
-    first = next((one for one in vocabulary.ids(text) if one not in special), None)
-    return first is not None and str(tokenizer.convert_ids_to_tokens(first)).startswith(_SPACE)
 
 
 def _is_byte(text: str) -> bool:

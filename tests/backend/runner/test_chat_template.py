@@ -6,9 +6,10 @@ import time
 
 import pytest
 
+from backend.domain.chat import SEAM
 from backend.domain.errors import BadInput, UnusableModel
 from backend.domain.prompt import Message
-from backend.runner.chat_template import SEAM, ChatTemplate
+from backend.runner.chat_template import ChatTemplate
 from tests.tiny_gguf import CHATML
 
 SYSTEM: Message = {"role": "system", "content": "Be kind."}

@@ -1,0 +1,70 @@
+"""Two processes that share layers and checkpoints wait for each other, however slow one is."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+TORCHRUN = "torch.distributed.run --standalone --nproc-per-node 2 -m"
+
+
+def _told(launched: str, base: Path, examples: Path, out: Path) -> dict[str, Any]:
+    command = [sys.executable, "-m", *launched.split(), "tests.trainer.together"]
+    ended = subprocess.run(
+        [*command, str(base), str(examples), str(out)],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    told: dict[str, Any] = json.loads((out / "told.json").read_text("utf-8"))
+    return told | {"won": torch.load(out / "won.pt", weights_only=True)}
+
+
+@pytest.fixture(scope="module")
+def alone(base: Path, examples: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return _told("", base, examples, tmp_path_factory.mktemp("alone"))
+
+
+@pytest.fixture(scope="module")
+def together(
+    base: Path, examples: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    return _told(TORCHRUN, base, examples, tmp_path_factory.mktemp("together"))
+
+
+def test_a_leader_that_is_slow_to_write_checkpoints_is_waited_for(
+    alone: dict[str, Any], together: dict[str, Any]
+) -> None:
+    losses, expected = ([one["loss"] for one in told["steps"]] for told in (together, alone))
+    assert losses == pytest.approx(expected, rel=1e-3)
+    assert 2 < together["kept"] < len(losses)
+
+
+def test_layers_are_split_again_before_the_way_back(
+    alone: dict[str, Any], together: dict[str, Any]
+) -> None:
+    assert together["whole"] == {"before": 0, "measured": 0, "trained": 0}
+    assert alone["whole"]["trained"] > 50_000
+
+
+def test_the_best_weights_win_also_where_they_are_split(
+    alone: dict[str, Any], together: dict[str, Any]
+) -> None:
+    measured = [one["loss"] for one in together["validation"]]
+    assert 0 < measured.index(min(measured)) < len(measured) - 1
+
+    mine, theirs = (
+        torch.cat([one.flatten() for name, one in told["won"].items() if "lora_B" in name])
+        for told in (alone, together)
+    )
+    assert torch.linalg.norm(theirs - mine) < 0.02 * torch.linalg.norm(mine)
