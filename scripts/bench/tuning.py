@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 BASE, TUNED = "base", "tuned"
-SECONDS = "seconds.json"
+STEPS = "steps.json"
 PROMPT = 300
 
 
@@ -92,10 +92,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given.work.mkdir(parents=True, exist_ok=True)
     for name, command in given.steps():
         _run(given.work, name, command.replace("{}", _quoted(given.work)))
-    took = json.loads((given.work / SECONDS).read_text("utf-8"))
+    steps = json.loads((given.work / STEPS).read_text("utf-8"))
     print(given.family)
     print((given.work / "evaluation" / "evaluation.md").read_text("utf-8"))
-    print(", ".join(f"{name} {seconds:.0f} s" for name, seconds in took.items()))
+    print(", ".join(f"{name} {step['seconds']:.0f} s" for name, step in steps.items()))
     return 0 if _won(given.work / "evaluation" / "evaluation.json") else 1
 
 
@@ -109,12 +109,16 @@ def _export(name: str) -> str:
 
 def _run(work: Path, name: str, command: str) -> None:
     """One step, unless it is done; its seconds are added up over interruptions."""
-    path = work / SECONDS
-    took: dict[str, float] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    path = work / STEPS
+    steps: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    step = steps.setdefault(name, {"seconds": 0.0, "done": ""})
+    if step["done"] == command:
+        return
     started = time.monotonic()
     ended = subprocess.run([sys.executable, "-m", "trainer", *shlex.split(command)], check=False)
-    took[name] = took.get(name, 0.0) + time.monotonic() - started
-    path.write_text(json.dumps(took), encoding="utf-8")
+    step["seconds"] += time.monotonic() - started
+    step["done"] = "" if ended.returncode else command
+    path.write_text(json.dumps(steps, indent=1), encoding="utf-8")
     if ended.returncode != 0:
         sys.exit(f"The step {name} failed.")
 
