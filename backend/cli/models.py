@@ -84,7 +84,7 @@ def add_chat(
 ) -> None:
     """Register an OpenAI-compatible endpoint: ChatGPT, vLLM, Ray Serve, llama-server.
 
-    Ticket texts are sent there as they are.
+    Prompts that leave this machine have placeholders instead of personal data.
     """
     with opened(start.settings()) as db:
         model = deploying.add_chat(
