@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -17,7 +18,7 @@ from tests.hub_server import TOKEN, Hub, Repository, hub_server
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 NOTEBOOK = CHECKOUT / "trainer" / "colab.ipynb"
-HUB, BASE = "team/answers", "team/base"
+HUB, BASE, CHECKPOINTS = "team/answers", "team/base", "team/checkpoints"
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_the_notebook_ends_with_a_model_on_the_hub(
     (parameters,) = [one for one in notebook.cells if "parameters" in one.metadata.get("tags", ())]
     values = {"HUB": HUB, "BASE": BASE, "PRESET": "cpu-tiny", "NAME": "tiny-tuned"}
     values |= {"REVISION": "main", "WEIGHTS": "*.safetensors"}
-    values |= {"LICENCE": "Apache-2.0"}
+    values |= {"LICENCE": "Apache-2.0", "CHECKPOINTS": CHECKPOINTS}
     values["EXAMPLES"] = "work/examples/examples.jsonl"
     values["CHANGES"] = "--epochs 1 --rank 4 --samples 0 --threads 1"
     parameters.source = "\n".join(f"%env {name}={value}" for name, value in values.items())
@@ -84,6 +85,9 @@ def test_the_notebook_ends_with_a_model_on_the_hub(
     files = set(repository.commits[repository.head])
     assert {"tiny-tuned.gguf", "tiny-tuned.model_card.json", "adapter/training.json"} <= files
     assert TOKEN not in said
+    card = json.loads(repository.commits[repository.head]["tiny-tuned.model_card.json"])
+    assert (card["base"], card["licence"]) == (BASE, "Apache-2.0")
+    assert CHECKPOINTS in hub.repositories
 
 
 def test_the_notebook_has_no_logic_and_no_output() -> None:
