@@ -18,6 +18,7 @@ from tests.hub_server import TOKEN, Hub, Repository, hub_server
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 NOTEBOOK = CHECKOUT / "trainer" / "colab.ipynb"
+EXECUTED = CHECKOUT / "tests" / "artefacts" / "colab_executed.ipynb"
 HUB, BASE, CHECKPOINTS = "team/answers", "team/base", "team/checkpoints"
 
 
@@ -77,6 +78,8 @@ def test_the_notebook_ends_with_a_model_on_the_hub(
         notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
     ).execute()
 
+    EXECUTED.parent.mkdir(exist_ok=True)
+    nbformat.write(notebook, EXECUTED)  # type: ignore[no-untyped-call,unused-ignore]
     said = "".join(
         str(output.get("text", "")) for cell in notebook.cells for output in cell.get("outputs", ())
     )
