@@ -54,6 +54,10 @@ def add_evaluate(steps: Any) -> None:
     step.add_argument("--limit", type=int, default=0, help="only so many tickets, 0 for all")
     step.add_argument("--prompt-tokens", type=int, help="budget of a prompt; else as served")
     step.add_argument("--answer-tokens", type=int, default=320, help="longest answer")
+    step.add_argument(
+        "--exactly", action="store_true",
+        help="all answers of --answer-tokens tokens, ends passed over: chrF rewards length",
+    )  # fmt: skip
     step.set_defaults(run=_evaluate)
 
 
@@ -79,7 +83,7 @@ def _evaluate(given: argparse.Namespace) -> str:
         subjects=_subjects(given.subjects, _keys(given)),
         examples=rows[: given.limit or None],
         out=given.out,
-        asking=Asking(given.prompt_tokens, given.answer_tokens),
+        asking=Asking(given.prompt_tokens, given.answer_tokens, given.exactly),
     )
     return evaluate(wanted)
 

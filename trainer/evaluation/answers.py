@@ -52,11 +52,14 @@ class Answer:
 class Asking:
     """How the subjects are asked: all in the same way.
 
-    `prompt_tokens` are those of the subjects' cards and records if they are None here.
+    `prompt_tokens` are those of the subjects' cards and records if they are None here. `exactly`
+    lets each answer have all of its `answer_tokens`: nobody may end, so that what is shared with
+    the human answer does not go by length.
     """
 
     prompt_tokens: int | None = None
     answer_tokens: int = 320
+    exactly: bool = False
 
 
 def answers(
@@ -113,7 +116,7 @@ def _asked(
             if passages >= 0:
                 example = replace(example, passages=example.passages[:passages])
             chat = training_messages(example, budget=budget)
-            reply = engine.reply(chat[:-1], tokens=asking.answer_tokens)
+            reply = engine.reply(chat[:-1], tokens=asking.answer_tokens, exactly=asking.exactly)
             memory = max(resident() - before, 0)
             found = engine.surprise(chat)
             if found:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import openai
 
-from backend.domain.errors import EngineRefused, EngineUnauthorized, EngineUnreachable
+from backend.domain.errors import BadInput, EngineRefused, EngineUnauthorized, EngineUnreachable
 from backend.domain.prompt import Message
 from trainer.evaluation.engines import Engine, Reply
 from trainer.evaluation.subjects import Served
@@ -48,7 +48,12 @@ class _EndpointEngine:
     def surprise(self, chat: Sequence[Message]) -> None:
         """It gives no logits."""
 
-    def reply(self, messages: Sequence[Message], *, tokens: int) -> Reply:
+    def reply(self, messages: Sequence[Message], *, tokens: int, exactly: bool = False) -> Reply:
+        if exactly:
+            raise BadInput(
+                f"{self.subject.address} cannot be told to write exactly {tokens} tokens. Leave "
+                "out --exactly, or the endpoint."
+            )
         started = time.monotonic()
         try:
             done = self.client.chat.completions.create(

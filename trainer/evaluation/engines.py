@@ -47,8 +47,11 @@ class Surprise:
 class Engine(Protocol):
     """A subject that has been loaded."""
 
-    def reply(self, messages: Sequence[Message], *, tokens: int) -> Reply:
-        """The answer to a prompt, of so many tokens at most, as greedily as it can."""
+    def reply(self, messages: Sequence[Message], *, tokens: int, exactly: bool = False) -> Reply:
+        """The answer to a prompt, of so many tokens at most, as greedily as it can.
+
+        `exactly` so many, as far as there is room: it goes on where it would end.
+        """
         ...
 
     def surprise(self, chat: Sequence[Message]) -> Surprise | None:
@@ -69,7 +72,7 @@ class FolderEngine:
             eos_token_id=[tokenizer.eos_token_id, *ends], pad_token_id=tokenizer.eos_token_id
         )
 
-    def reply(self, messages: Sequence[Message], *, tokens: int) -> Reply:
+    def reply(self, messages: Sequence[Message], *, tokens: int, exactly: bool = False) -> Reply:
         """The likeliest token each time."""
         ids = self._dialect.ids(prompt_text(messages, self._dialect))
         started = time.monotonic()
@@ -78,6 +81,7 @@ class FolderEngine:
                 torch.tensor([ids]),
                 attention_mask=torch.ones(1, len(ids), dtype=torch.long),
                 max_new_tokens=tokens,
+                min_new_tokens=tokens if exactly else None,
             )
         seconds = time.monotonic() - started
         written = [int(token) for token in whole[0, len(ids) :]]
@@ -100,7 +104,7 @@ class GgufEngine:
         self._dialect = GgufDialect(model)
         self._room = min(model.n_ctx(), model._model.n_ctx_train())
 
-    def reply(self, messages: Sequence[Message], *, tokens: int) -> Reply:
+    def reply(self, messages: Sequence[Message], *, tokens: int, exactly: bool = False) -> Reply:
         """The likeliest token each time. Raises PromptTooLong if it has no room for any."""
         model, ids = self._model, self._dialect.ids(prompt_text(messages, self._dialect))
         if len(ids) >= self._room:
@@ -113,7 +117,10 @@ class GgufEngine:
         model.eval(ids)
         written: list[int] = []
         while len(written) < tokens and model.n_tokens < self._room:
-            token = int(np.argmax(self._last()))
+            logits = self._last()
+            if exactly:
+                logits[list(self._dialect.ends)] = -np.inf
+            token = int(np.argmax(logits))
             if token in self._dialect.ends:
                 break
             written.append(token)
