@@ -33,14 +33,12 @@ from trainer.parity import (
     written,
 )
 from trainer.quantise import KINDS, check_kind, quantise
-from trainer.record import Record, fingerprint, read_record
+from trainer.record import fingerprint, prompt_budget, read_record
 from trainer.reference import reference_logits, save_logits, saved_logits
 from trainer.room import check_disk, check_memory
 from trainer.steps import Steps, mark_of_folder
 from trainer.tensor_files import TensorFolder
 from trainer.whole_files import link_or_copy, write_whole
-
-DEFAULT_PROMPT_TOKENS = 700
 
 
 @dataclass(frozen=True)
@@ -189,8 +187,7 @@ def _write_json(path: Path, value: object) -> None:
 
 
 def _budget(wanted: Export) -> int:
-    record = read_record(wanted.model) or Record(step="")
-    return record.prompt_tokens or DEFAULT_PROMPT_TOKENS
+    return prompt_budget(read_record(wanted.model))
 
 
 def _check_room(wanted: Export, steps: Steps, extent: Extent) -> None:

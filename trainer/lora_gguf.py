@@ -31,13 +31,12 @@ from trainer.parity import (
     written,
 )
 from trainer.quantise import KINDS
-from trainer.record import Record, read_record
+from trainer.record import Record, prompt_budget, read_record
 from trainer.reference import reference_logits
 from trainer.room import check_memory
 from trainer.whole_files import write_whole
 
 KIND = "F32"
-DEFAULT_PROMPT_TOKENS = 700
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ def _card(wanted: AdapterExport, sha256: str, found: Parity, record: Record | No
 
 def _compared(wanted: AdapterExport, lora: Path, record: Record | None) -> Parity:
     """Compares with base and adapter merged, for what was merged is read also layer by layer."""
-    budget = (record.prompt_tokens if record else 0) or DEFAULT_PROMPT_TOKENS
+    budget = prompt_budget(record)
     extent = wanted.extent or usual_extent(wanted.base)
     check_memory(memory_to_compare(wanted.base, budget=budget, extent=extent), step="export")
     texts = written(

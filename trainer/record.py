@@ -18,6 +18,8 @@ from backend.domain.errors import BadInput
 from trainer.whole_files import write_whole
 
 RECORD = "training.json"
+DEFAULT_PROMPT_TOKENS = 700
+"""The budget of prompts where no record or card tells one."""
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
@@ -34,6 +36,11 @@ class Record:
     settings: Mapping[str, Any] = field(default_factory=dict)
     history: Mapping[str, Any] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
+
+
+def prompt_budget(record: Record | None) -> int:
+    """The budget of the prompts that weights with this record are asked with."""
+    return (record.prompt_tokens if record else 0) or DEFAULT_PROMPT_TOKENS
 
 
 def write_record(record: Record, folder: Path) -> None:

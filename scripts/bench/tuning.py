@@ -74,7 +74,7 @@ class Plan:
             ("merge", "merge --base {}/base --adapter {}/adapter --out {}/merged"),
             ("export base", f"{_export(BASE)} --model {{}}/base"),
             ("export tuned", f"{_export(TUNED)} --model {{}}/merged"),
-            ("evaluate", f"{_evaluate(PLAIN)}"),
+            ("evaluate", _evaluate(PLAIN)),
             ("evaluate at one length", f"{_evaluate(EQUAL)} --exactly --answer-tokens {LENGTH}"),
         ]
 

@@ -18,11 +18,10 @@ from backend.domain.example import Example, training_messages
 from backend.domain.prompt import FORMAT
 from trainer.evaluation.engines import Reply
 from trainer.evaluation.subjects import Subject, resident
-from trainer.record import fingerprint
+from trainer.record import DEFAULT_PROMPT_TOKENS, fingerprint
 from trainer.whole_files import write_whole
 
 ANSWERS = "answers.jsonl"
-DEFAULT_PROMPT_TOKENS = 700
 _METHOD = 2
 """Of asking and measuring; answers of another one are asked for anew."""
 
