@@ -149,13 +149,21 @@ class Journal:
         write_private(self._file("known"), "".join(rows).encode())
 
     def refused(self) -> dict[str, str]:
-        """By id, the `until` of the run in which a record was refused the last time."""
+        """By id, the `until` of the run that a record was last refused in, "" if that is over."""
         rows = (row.decode().partition("\t") for row in self._whole_lines("refused"))
         return {name: until for name, _, until in rows}
 
     def add_refused(self, record_id: str, until: str) -> None:
         """Notes one more refused record."""
         self._append("refused", f"{record_id}\t{until}")
+
+    def age_refused(self) -> None:
+        """Notes that all refused so far were refused by earlier runs.
+
+        The `until` alone cannot tell: two runs within a second have the same.
+        """
+        if earlier := self.refused():
+            self.write_refused(dict.fromkeys(earlier, ""))
 
     def write_refused(self, refused: Mapping[str, str]) -> None:
         """Notes all refused records."""

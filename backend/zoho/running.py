@@ -87,6 +87,7 @@ class Runner:
             state = journal.state()
             if state.phase == "idle":
                 journal.forget_listing()
+                journal.age_refused()
                 state = journal.save(state.into("listing", span=span, start=raw.size))
             if state.phase == "listing":
                 state = self._list(source, journal, state)

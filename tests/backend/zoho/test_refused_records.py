@@ -7,6 +7,11 @@ from pathlib import Path
 import pytest
 
 from backend.domain.errors import ZohoForbidden, ZohoUnreachable
+from backend.zoho.calls import Api
+from backend.zoho.desk_tickets import Tickets
+from backend.zoho.export import alone
+from backend.zoho.journal import Span, iso
+from backend.zoho.running import Outcome, Runner
 from tests.backend.zoho.conftest import FIRST, WANTED, Export, reads, rows
 from tests.zoho.commands import run
 from tests.zoho.local import LocalZoho
@@ -38,6 +43,22 @@ def test_it_is_left_out_told_and_read_once_it_may_be(
     assert reads(zoho, f"/tickets/{FIRST}") == asked + 1
     zoho.calm()
     assert export("desk").refused == {}
+    assert sorted(rows(raw, TICKETS)) == sorted(row["id"] for row in WANTED[TICKETS])
+
+
+def test_the_next_run_may_begin_within_the_same_second(
+    zoho: LocalZoho, desk: Api, raw: Path
+) -> None:
+    span = Span(since=None, until=iso(desk.zoho_now()), retry=True)
+    refuse(zoho, FIRST)
+    with alone(raw):
+        runner = Runner(raw)
+        first = runner.run(Tickets(desk), span)
+        zoho.calm()
+
+        second = runner.run(Tickets(desk), span)
+
+    assert (first, second) == (Outcome(59, 0), Outcome(1, 0))
     assert sorted(rows(raw, TICKETS)) == sorted(row["id"] for row in WANTED[TICKETS])
 
 
