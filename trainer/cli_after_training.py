@@ -55,8 +55,8 @@ def add_evaluate(steps: Any) -> None:
     step.add_argument("--prompt-tokens", type=int, help="budget of a prompt; else as served")
     step.add_argument("--answer-tokens", type=int, default=320, help="longest answer")
     step.add_argument(
-        "--exactly", action="store_true",
-        help="all answers of --answer-tokens tokens, ends passed over: chrF rewards length",
+        "--letters", type=int, default=0,
+        help="all answers of so many letters, ends passed over: chrF rewards length",
     )  # fmt: skip
     step.set_defaults(run=_evaluate)
 
@@ -83,7 +83,7 @@ def _evaluate(given: argparse.Namespace) -> str:
         subjects=_subjects(given.subjects, _keys(given)),
         examples=rows[: given.limit or None],
         out=given.out,
-        asking=Asking(given.prompt_tokens, given.answer_tokens, given.exactly),
+        asking=Asking(given.prompt_tokens, given.answer_tokens, given.letters),
     )
     return evaluate(wanted)
 

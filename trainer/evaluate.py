@@ -57,8 +57,8 @@ def evaluate(wanted: Evaluation) -> str:
     found = answers(wanted.subjects, wanted.examples, out=wanted.out, asking=wanted.asking)
     compared = figures(wanted.examples, found)
     text = table(compared, tickets=len(wanted.examples))
-    if wanted.asking.exactly:
-        text = f"All answers have {wanted.asking.answer_tokens} tokens: nobody may end.\n\n{text}"
+    if wanted.asking.letters:
+        text = f"All answers have {wanted.asking.letters} letters: nobody may end.\n\n{text}"
     write_whole(wanted.out / TABLE, text)
     for kind in ("png", "svg"):
         picture(compared, wanted.out / PICTURE.format(kind=kind))
@@ -71,7 +71,7 @@ def evaluate(wanted: Evaluation) -> str:
     rows = [one.to_row() for one in compared]
     write_whole(wanted.out / FIGURES, json.dumps({**whole, "subjects": rows}, indent=1) + "\n")
     for subject, one in zip(wanted.subjects, compared, strict=True):
-        if isinstance(subject, GgufSubject) and not wanted.asking.exactly:
+        if isinstance(subject, GgufSubject) and not wanted.asking.letters:
             _into_card(subject.path, {**whole, **_short(one, compared)})
     return text
 

@@ -8,8 +8,8 @@ golden tickets, which are the newest. The vocabulary is made of the shop's texts
 has seen nothing of the help desk. The same command goes on where it was stopped. Printed are two
 tables with the paired bootstrap's intervals, and what each step took. In the first each model
 ends where it likes; chrF goes mostly by length there (see `trainer/LOG.md`), so in the second
-both write equally many tokens. 1 if the tuned model does not win with the whole interval in loss,
-and in chrF at one length.
+both write equally many letters, as the middle one of the human answers has. 1 if the tuned model
+does not win with the whole interval in loss, and in chrF at one length.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BASE, TUNED = "base", "tuned"
 STEPS = "steps.json"
 PROMPT = 300
 PLAIN, EQUAL = "evaluation", "evaluation_at_one_length"
-LENGTH = 220
+LETTERS = 350
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Plan:
             ("export base", f"{_export(BASE)} --model {{}}/base"),
             ("export tuned", f"{_export(TUNED)} --model {{}}/merged"),
             ("evaluate", _evaluate(PLAIN)),
-            ("evaluate at one length", f"{_evaluate(EQUAL)} --exactly --answer-tokens {LENGTH}"),
+            ("evaluate at one length", f"{_evaluate(EQUAL)} --letters {LETTERS}"),
         ]
 
 

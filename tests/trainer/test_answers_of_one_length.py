@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from backend.domain.errors import BadInput
 from backend.domain.example import Example, training_messages
 from backend.domain.model_card import ModelCard
+from tests.trainer.tiny_models import CONFIGS, byte_level_tokenizer, read_aloud, write_model
 from trainer.dialect import TokenizerDialect, prompt_text
 from trainer.evaluate import Asking, Evaluation, evaluate
 from trainer.evaluation.answers import ANSWERS, Answer
@@ -20,8 +20,9 @@ from trainer.evaluation.endpoint import EndpointSubject
 from trainer.evaluation.subjects import FolderSubject, GgufSubject
 from trainer.gguf_file import write_gguf
 from trainer.prepare import read_examples
+from trainer.questions import QUESTIONS
 
-TOKENS = 24
+LETTERS, TOKENS = 40, 24
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +31,12 @@ def tickets(examples: Path) -> tuple[Example, ...]:
 
 
 @pytest.fixture(scope="module")
-def ending(merged: Path, workshop: Path, tickets: tuple[Example, ...]) -> Path:
-    """A model that ends where the merged one would write its third token once more."""
-    folder = workshop / "ending"
-    shutil.copytree(merged, folder)
-    model: Any = AutoModelForCausalLM.from_pretrained(merged)
-    tokenizer: Any = AutoTokenizer.from_pretrained(merged)
+def ending(workshop: Path, tickets: tuple[Example, ...]) -> Path:
+    """A model that ends where it would write its third token once more."""
+    folder = write_model(workshop / "ending", CONFIGS["llama"](), byte_level_tokenizer())
+    read_aloud(folder, QUESTIONS[:8])
+    model: Any = AutoModelForCausalLM.from_pretrained(folder)
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
     dialect = TokenizerDialect(tokenizer)
     ids = dialect.ids(prompt_text(training_messages(tickets[0], budget=300)[:-1], dialect))
     written = model.generate(torch.tensor([ids]), max_new_tokens=3, do_sample=False)[0, -1]
@@ -56,23 +57,32 @@ def test_answers_can_be_made_equally_long(
     subjects = (FolderSubject("folder", ending), gguf)
 
     written = {}
-    for exactly in (True, False):
-        asking = Asking(300, TOKENS, exactly)
-        text = evaluate(Evaluation(subjects, tickets, tmp_path / str(exactly), asking))
-        lines = (tmp_path / str(exactly) / ANSWERS).read_text().splitlines()
-        written[exactly] = [Answer.from_json(line).reply for line in lines]
+    for letters in (LETTERS, 0):
+        asking = Asking(300, TOKENS, letters)
+        text = evaluate(Evaluation(subjects, tickets, tmp_path / str(letters), asking))
+        lines = (tmp_path / str(letters) / ANSWERS).read_text().splitlines()
+        written[letters] = [Answer.from_json(line).reply for line in lines]
         card = ModelCard.from_json((ending / "ending.model_card.json").read_bytes())
-        assert ("nobody may end" in text) == exactly
-        assert ("evaluation" in card.metrics) != exactly  # a card tells of answers as served
+        assert ("nobody may end" in text) == (letters > 0)
+        assert ("evaluation" in card.metrics) != (letters > 0)  # a card tells of answers as served
 
-    assert min(one.tokens for one in written[False]) < TOKENS
-    assert {one.tokens for one in written[True]} == {TOKENS}
-    texts = [one.text for one in written[True]]
+    assert min(one.tokens for one in written[0]) < TOKENS
+    texts = [one.text for one in written[LETTERS]]
+    assert {len(one) for one in texts} == {LETTERS}
     assert texts[: len(tickets)] == texts[len(tickets) :]
+    for short, long in zip(written[0], texts, strict=True):
+        assert min(len(short.text), LETTERS) > 0
+        assert long.startswith(short.text[:LETTERS])
 
 
 def test_an_endpoint_cannot_be_told_to_go_on(tickets: tuple[Example, ...], tmp_path: Path) -> None:
     chat = EndpointSubject("chat", "http://127.0.0.1:9", "gpt-x")
 
-    with pytest.raises(BadInput, match="exactly 24 tokens"):
-        evaluate(Evaluation((chat,), tickets, tmp_path, Asking(300, TOKENS, exactly=True)))
+    with pytest.raises(BadInput, match="until 40 letters"):
+        evaluate(Evaluation((chat,), tickets, tmp_path, Asking(300, TOKENS, letters=LETTERS)))
+
+
+def test_an_answer_has_no_less_than_nothing() -> None:
+    for tokens, letters in ((0, 0), (24, -1)):
+        with pytest.raises(BadInput, match="cannot be"):
+            Asking(300, tokens, letters)

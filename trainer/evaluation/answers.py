@@ -22,7 +22,7 @@ from trainer.record import DEFAULT_PROMPT_TOKENS, fingerprint
 from trainer.whole_files import write_whole
 
 ANSWERS = "answers.jsonl"
-_METHOD = 2
+_METHOD = 3
 """Of asking and measuring; answers of another one are asked for anew."""
 
 
@@ -51,14 +51,21 @@ class Answer:
 class Asking:
     """How the subjects are asked: all in the same way.
 
-    `prompt_tokens` are those of the subjects' cards and records if they are None here. `exactly`
-    lets each answer have all of its `answer_tokens`: nobody may end, so that what is shared with
-    the human answer does not go by length.
+    `prompt_tokens` are those of the subjects' cards and records if they are None here. `letters`
+    gives each answer exactly so many: nobody may end before, and the rest is cut, so that what is
+    shared with the human answer does not go by length. 0: answers end where they like.
     """
 
     prompt_tokens: int | None = None
     answer_tokens: int = 320
-    exactly: bool = False
+    letters: int = 0
+
+    def __post_init__(self) -> None:
+        if self.answer_tokens < 1 or self.letters < 0:
+            raise BadInput(
+                f"An answer of {self.answer_tokens} tokens and {self.letters} letters cannot be. "
+                "--answer-tokens is 1 or more; --letters is 0 for answers that end by themselves."
+            )
 
 
 def answers(
@@ -115,7 +122,7 @@ def _asked(
             if passages >= 0:
                 example = replace(example, passages=example.passages[:passages])
             chat = training_messages(example, budget=budget)
-            reply = engine.reply(chat[:-1], tokens=asking.answer_tokens, exactly=asking.exactly)
+            reply = engine.reply(chat[:-1], tokens=asking.answer_tokens, letters=asking.letters)
             memory = max(resident() - before, 0)
             found = engine.surprise(chat)
             if found:

@@ -48,11 +48,11 @@ class _EndpointEngine:
     def surprise(self, chat: Sequence[Message]) -> None:
         """It gives no logits."""
 
-    def reply(self, messages: Sequence[Message], *, tokens: int, exactly: bool = False) -> Reply:
-        if exactly:
+    def reply(self, messages: Sequence[Message], *, tokens: int, letters: int = 0) -> Reply:
+        if letters:
             raise BadInput(
-                f"{self.subject.address} cannot be told to write exactly {tokens} tokens. Leave "
-                "out --exactly, or the endpoint."
+                f"{self.subject.address} cannot be told to write on until {letters} letters. Leave "
+                "out --letters, or the endpoint."
             )
         started = time.monotonic()
         try:

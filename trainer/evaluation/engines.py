@@ -21,6 +21,8 @@ from trainer.gguf_dialect import GgufDialect
 from trainer.reference import logits_of
 from trainer.rows import row_of
 
+_BYTES = 4
+"""Of a letter at most; a token has one at least."""
 _AT_ONCE = 32
 """Tokens of a human answer whose logits are kept at once, so that they take little memory."""
 
@@ -47,10 +49,11 @@ class Surprise:
 class Engine(Protocol):
     """A subject that has been loaded."""
 
-    def reply(self, messages: Sequence[Message], *, tokens: int, exactly: bool = False) -> Reply:
+    def reply(self, messages: Sequence[Message], *, tokens: int, letters: int = 0) -> Reply:
         """The answer to a prompt, of so many tokens at most, as greedily as it can.
 
-        `exactly` so many, as far as there is room: it goes on where it would end.
+        With `letters`: exactly so many of them, as far as there is room. It goes on where it would
+        end, and what the last token has too much is cut.
         """
         ...
 
@@ -67,12 +70,11 @@ class FolderEngine:
         self._dialect = TokenizerDialect(tokenizer)
         ends = model.generation_config.eos_token_id or []
         ends = ends if isinstance(ends, list) else [ends]
+        self._ends = [tokenizer.eos_token_id, *ends]
         kind: Any = GenerationConfig
-        model.generation_config = kind(
-            eos_token_id=[tokenizer.eos_token_id, *ends], pad_token_id=tokenizer.eos_token_id
-        )
+        model.generation_config = kind(eos_token_id=self._ends, pad_token_id=tokenizer.eos_token_id)
 
-    def reply(self, messages: Sequence[Message], *, tokens: int, exactly: bool = False) -> Reply:
+    def reply(self, messages: Sequence[Message], *, tokens: int, letters: int = 0) -> Reply:
         """The likeliest token each time."""
         ids = self._dialect.ids(prompt_text(messages, self._dialect))
         started = time.monotonic()
@@ -80,13 +82,21 @@ class FolderEngine:
             whole = self._model.generate(
                 torch.tensor([ids]),
                 attention_mask=torch.ones(1, len(ids), dtype=torch.long),
-                max_new_tokens=tokens,
-                min_new_tokens=tokens if exactly else None,
+                max_new_tokens=_BYTES * letters or tokens,
+                suppress_tokens=self._ends if letters else None,
+                stopping_criteria=[
+                    lambda rows, _: torch.tensor(
+                        [0 < letters <= len(self._text(rows[0, len(ids) :]))]
+                    )
+                ],
             )
         seconds = time.monotonic() - started
-        written = [int(token) for token in whole[0, len(ids) :]]
-        text = self._tokenizer.decode(written, skip_special_tokens=True).strip()
-        return Reply(text, len(written), seconds)
+        written = whole[0, len(ids) :]
+        return Reply(self._text(written)[: letters or None], len(written), seconds)
+
+    def _text(self, written: Any) -> str:
+        text: str = self._tokenizer.decode(written, skip_special_tokens=True)
+        return text.strip()
 
     def surprise(self, chat: Sequence[Message]) -> Surprise:
         """By the logits of the row that a training would make of the chat."""
@@ -104,7 +114,7 @@ class GgufEngine:
         self._dialect = GgufDialect(model)
         self._room = min(model.n_ctx(), model._model.n_ctx_train())
 
-    def reply(self, messages: Sequence[Message], *, tokens: int, exactly: bool = False) -> Reply:
+    def reply(self, messages: Sequence[Message], *, tokens: int, letters: int = 0) -> Reply:
         """The likeliest token each time. Raises PromptTooLong if it has no room for any."""
         model, ids = self._model, self._dialect.ids(prompt_text(messages, self._dialect))
         if len(ids) >= self._room:
@@ -116,18 +126,24 @@ class GgufEngine:
         model.reset()
         model.eval(ids)
         written: list[int] = []
-        while len(written) < tokens and model.n_tokens < self._room:
+        most = _BYTES * letters or tokens
+        while len(written) < most and model.n_tokens < self._room:
             logits = self._last()
-            if exactly:
+            if letters:
                 logits[list(self._dialect.ends)] = -np.inf
             token = int(np.argmax(logits))
             if token in self._dialect.ends:
                 break
             written.append(token)
+            if 0 < letters <= len(self._text(written)):
+                break
             model.eval([token])
         seconds = time.monotonic() - started
-        text = model.detokenize(written).decode(errors="replace").strip()
-        return Reply(text, len(written), seconds)
+        return Reply(self._text(written)[: letters or None], len(written), seconds)
+
+    def _text(self, written: Sequence[int]) -> str:
+        text: bytes = self._model.detokenize(list(written))
+        return text.decode(errors="replace").strip()
 
     def surprise(self, chat: Sequence[Message]) -> Surprise | None:
         """None for a chat that does not fit the context whole: a part is not to be compared."""
