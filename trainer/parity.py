@@ -70,6 +70,8 @@ class Parity:
     perplexity_change: float
     prompts: int
     positions: int
+    lost_lead: float = 0.0
+    """Where the favourites differ: the most that the model prefers its own by; 0 is a tie."""
 
     def to_metrics(self) -> dict[str, float]:
         """The figures with three digits, for a card."""
@@ -132,6 +134,7 @@ def parity(
         perplexity_change=float(np.exp(losses[1] - losses[0]) - 1),
         prompts=len(found),
         positions=int(positions),
+        lost_lead=max(one["lost_lead"] for one in found),
     )
 
 
@@ -171,13 +174,15 @@ def _check_ids(loaded: Any, texts: Sequence[str], ids: Sequence[list[int]]) -> N
 def compared(text: Written, expected: Logits, got: Logits) -> dict[str, float]:
     """Sums over the text's positions; some rows at a time, for in float64 they take much room."""
     sums = dict.fromkeys(("kl", "same_top", "reference_loss", "loss"), 0.0)
-    largest, same_greedy = 0.0, True
+    largest, lost_lead, same_greedy = 0.0, 0.0, True
     for start in range(0, len(expected), _ROWS_AT_ONCE):
         rows = slice(start, min(start + _ROWS_AT_ONCE, len(expected)))
         ours, theirs = _log_softmax(expected[rows]), _log_softmax(got[rows])
         favourite, other = ours.argmax(axis=1), theirs.argmax(axis=1)
         sums["kl"] += float((np.exp(ours) * (ours - theirs)).sum())
         sums["same_top"] += float((favourite == other).sum())
+        each = np.arange(len(ours))
+        lost_lead = max(lost_lead, float((ours[each, favourite] - ours[each, other]).max()))
         largest = max(largest, float(np.abs(expected[rows] - got[rows]).max()))
         followed = np.array(text.ids[rows.start + 1 : rows.stop + 1], dtype=np.int64)
         read = max(0, min(text.prompt_tokens - 1 - start, len(followed)))
@@ -186,8 +191,8 @@ def compared(text: Written, expected: Logits, got: Logits) -> dict[str, float]:
         for one in (favourite, other):
             same_greedy &= bool((one[read : len(followed)] == followed[read:]).all())
     counted = text.prompt_tokens - 1
-    more = {"largest": largest, "positions": len(expected), "counted": counted}
-    return {**sums, **more, "same_greedy": float(same_greedy)}
+    more = {"largest": largest, "lost_lead": lost_lead, "same_greedy": float(same_greedy)}
+    return {**sums, **more, "positions": len(expected), "counted": counted}
 
 
 def _greedy(loaded: Any, ids: list[int], tokens: int) -> list[int]:

@@ -102,9 +102,9 @@ def draw(history: History, path: Path) -> None:
         axes.annotate(
             f"{best['loss']:.3f} at step {best['step']:.0f}",
             (best["step"], best["loss"]),
-            xytext=(0, -14),
+            xytext=(0, 10),
             textcoords="offset points",
-            ha="center",
+            ha="right" if 2 * best["step"] > measured[-1]["step"] else "left",
         )
     axes.set(xlabel="step", ylabel="loss, nats a token", title="Loss on answers")
     axes.set_ylim(bottom=0)

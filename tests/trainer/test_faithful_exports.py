@@ -125,6 +125,10 @@ def test_a_comparison_needs_little_more_room_than_its_logits() -> None:
     assert found["loss"] == pytest.approx(-others[places, ids[1:200]].sum())
     assert found["reference_loss"] == pytest.approx(-logs[places, ids[1:200]].sum())
     assert found["same_top"] == (expected.argmax(axis=1) == got.argmax(axis=1)).sum()
+    favourites = expected.argmax(axis=1), got.argmax(axis=1)
+    leads = [one[ours] - one[theirs] for one, ours, theirs in zip(logs, *favourites, strict=True)]
+    assert found["lost_lead"] == pytest.approx(max(leads))
+    assert found["lost_lead"] > 0
     assert found["largest"] == pytest.approx(np.abs(expected - got).max())
     assert (found["counted"], found["positions"]) == (199, 300)
     assert peak < 4 * expected.nbytes
@@ -135,6 +139,7 @@ def test_the_same_text_is_told_from_another() -> None:
     text = Written((0, 1, 2, 3, 4), prompt_tokens=2)
 
     assert compared(text, expected, expected)["same_greedy"] == 1.0
+    assert compared(text, expected, expected)["lost_lead"] == 0.0
     assert compared(replace(text, ids=(0, 5, 2, 3, 4)), expected, expected)["same_greedy"] == 1.0
     assert compared(replace(text, ids=(0, 1, 2, 3, 5)), expected, expected)["same_greedy"] == 0.0
     assert compared(text, expected, expected[[0, 0, 2, 3, 4]])["same_greedy"] == 0.0
