@@ -30,6 +30,7 @@ from trainer.quantised import load_in_four_bits, with_adapter
 from trainer.record import Record, fingerprint, name_of_base, write_record
 from trainer.settings import TrainingSettings
 from trainer.shelf import Shelf
+from trainer.tensor_files import weight_files
 from trainer.watching import Watch
 
 Say = Callable[[str], None]
@@ -66,8 +67,7 @@ class _Work:
         """Names data, base and all settings that change the result, on whatever machine."""
         loop = replace(self.settings.loop, rows_at_once=0, threads=0, checkpoint_minutes=0.0)
         lasting = replace(self.settings, loop=loop, samples=0).to_row()
-        files = [*self.base.glob("*.safetensors")] or self.base.glob("pytorch_model*.bin")
-        weights = sorted((one.name, one.stat().st_size) for one in files)
+        weights = [(one.name, one.stat().st_size) for one in weight_files(self.base)]
         config = self.base / "config.json"
         shape = config.read_text("utf-8") if config.exists() else ""
         return fingerprint(lasting, self.examples.read_text("utf-8"), shape, weights)
