@@ -40,7 +40,7 @@ from trainer.vocabularies import add_vocabulary
 SIGNS = "aіїєґҐЖ щ'’\"–—…€🙂\n\t  .,!?{}<>|/0123456789ßéЇ"  # noqa: RUF001
 FAMILIES = ("llama", "llama with biases, tied", "llama 3", "mistral", "qwen2", "qwen3")
 PROMPT_TOKENS = 300
-TIE = 1e-3
+TIE = 1e-2
 """Nats: two tokens nearer than this are a tie, which rounding to float16 may break."""
 STUDY = {"llama": "llama-spm", "gptj": "gpt-2"}
 Split = Callable[[str], list[int]]

@@ -49,6 +49,17 @@ SHAPES = {
             num_attention_heads=4,
         )
     ),
+    "tiny-gptj": Shape(
+        GPTJConfig(
+            vocab_size=4096,
+            n_embd=256,
+            n_inner=768,
+            n_layer=4,
+            n_head=4,
+            rotary_dim=32,
+            n_positions=1024,
+        )
+    ),
     "small": Shape(
         LlamaConfig(
             vocab_size=4096,

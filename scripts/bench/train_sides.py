@@ -1,6 +1,6 @@
 """One run of one side of the training benchmark, in a process of its own.
 
-    python -m scripts.bench.train_sides ours|TRL JOB.json
+    python -m scripts.bench.train_sides ours|returning|TRL JOB.json
 
 Prints a line of JSON: speed in tokens a second, peak memory, first and last loss.
 """
@@ -33,16 +33,16 @@ def main() -> None:
     """Runs the side that is named."""
     side, path = sys.argv[1:]
     job: Job = json.loads(Path(path).read_text(encoding="utf-8"))
-    told = {"ours": _ours, "TRL": _trl}[side](job)
+    told = _trl(job) if side == "TRL" else _ours(job, keep_memory=side == "ours")
     sys.stdout.write(json.dumps(told) + "\n")
 
 
-def _ours(job: Job) -> Job:
+def _ours(job: Job, *, keep_memory: bool) -> Job:
     settings = _settings(job)
     rows = _rows(job)
     model = with_adapter(load_in_four_bits(Path(job["base"]), settings), settings)
     loaded = _memory()
-    task = Task(model.get_base_model(), lambda _: rows, (), "bench")
+    task = Task(model.get_base_model(), lambda _: rows, (), "bench", keep_memory=keep_memory)
     with tempfile.TemporaryDirectory() as folder:
         history, seconds = _timed(lambda: optimise(task, settings.loop, folder=Path(folder)))
     return _told(rows, seconds, loaded, [step["loss"] for step in history.steps])
