@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, required=True, help="folder to work in")
     parser.add_argument("--data", type=Path, required=True, help="has retail/ and helpdesk/")
     parser.add_argument("--base-epochs", type=int, default=2)
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--threads", type=int, default=1)
     given = Plan(**vars(parser.parse_args(arguments)))
     given.work.mkdir(parents=True, exist_ok=True)
