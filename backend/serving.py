@@ -61,7 +61,7 @@ def _listener(settings: Settings) -> Iterator[socket.socket]:
     except OSError as error:
         raise BadSettings(
             f"Cannot listen on {web.host}:{web.port}: {error.strerror}. Stop what uses the port, "
-            "or set web.port (0 takes a free one)."
+            "or take another: --port or web.port (0 takes a free one)."
         ) from error
     with listener:
         listener.set_inheritable(True)

@@ -7,8 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 
 def add_prepare(steps: Any) -> None:
     """Adds the step with its arguments."""
@@ -60,6 +58,8 @@ def _prepare(given: argparse.Namespace) -> str:
         same_answers=given.same_answers,
     )
     sources = Sources(given.articles, given.tickets, given.zoho, given.rated)
+    from tqdm import tqdm
+
     with tqdm(disable=None, leave=False, unit=" rows", desc="cleaning") as bar:
 
         def progress(stage: str, done: int, of: int) -> None:

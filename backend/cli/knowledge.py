@@ -22,7 +22,7 @@ from backend.services.importing_exports import import_export
     "--tickets", type=click.Path(path_type=Path), help="JSONL (or .gz) of solved tickets."
 )
 @click.option("--zoho", type=click.Path(path_type=Path), help="Folder that `zoho export` wrote to.")
-@click.option("--as-is", is_flag=True, help="Keep personal data in tickets out of --tickets.")
+@click.option("--as-is", is_flag=True, help="Do not replace personal data in --tickets.")
 @click.pass_obj
 def import_(
     start: Start, articles: Path | None, tickets: Path | None, zoho: Path | None, as_is: bool

@@ -96,6 +96,8 @@ def add_chat(
             db=db,
         )
     click.echo(f"Added {model.name} at {model.base_url}.{_next_step(active, model.name)}")
+    if key_variable and not os.environ.get(key_variable):
+        click.echo(f"{key_variable} is not set here. `serve` needs it in its own environment.")
 
 
 @models.command("add-nearest")

@@ -47,7 +47,8 @@ def _tell_when_ready(address: str, settings: Settings) -> None:
         click.echo(f"\n  Demo help desk: {address}/")
         click.echo('  Open a ticket and click "Suggest answer".\n')
     else:
-        click.echo(f"\n  suggest answer: {address}/api/v1\n")
+        click.echo(f"\n  suggest answer: {address}/api/v1")
+        click.echo("  It has no page of its own: agents use the widget in Zoho (docs/admins.md).\n")
     while not answers(address + "/readyz", timeout=_ANSWER_SECONDS):
         time.sleep(_LOOK_SECONDS)
         if problem := _hopeless(settings):

@@ -85,6 +85,9 @@ def test_a_database_that_is_none_is_a_sentence_too(run: Run, tmp_path: Path) -> 
 def test_models_are_added_listed_and_taken_out(run: Run, tmp_path: Path) -> None:
     added = run("models", "add-chat", "gpt", "http://127.0.0.1:1/v1", "--key-variable", "MY_KEY")
     assert "Added gpt at http://127.0.0.1:1/v1. Next:" in added.stdout
+    assert "MY_KEY is not set here. `serve` needs it" in added.stdout
+    known = run("models", "add-chat", "b", "http://127.0.0.1:1/v1", "--key-variable", "PATH")
+    assert "is not set here" not in known.stdout
     assert run("models", "activate", "gpt").stdout == "gpt is active.\n"
 
     listed = run("models", "list").stdout
