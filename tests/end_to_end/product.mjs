@@ -1,7 +1,7 @@
 /** The whole product, started as a newcomer would, on a free port and with a state of its own. */
 
 import { spawn } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -38,7 +38,27 @@ export async function startProduct() {
     await stop()
     throw new Error(`${error instanceof Error ? error.message : error}\n${said}`)
   }
-  return { base, stop }
+  return { base, stop, holdRunners: () => holdRunners(state) }
+}
+
+/**
+ * Hold all runners of a product, so that nothing they write is done before a test has acted on it.
+ *
+ * @param {string} state
+ * @returns {Promise<() => void>} Lets them go on.
+ */
+async function holdRunners(state) {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  /** @type {number[]} */
+  const runners = []
+  for (const pid of pids) {
+    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '') // it may have ended meanwhile
+    if (command.includes('backend.runner') && command.includes(state)) runners.push(Number(pid))
+  }
+  const all = (/** @type {NodeJS.Signals} */ signal) => runners.forEach((pid) => process.kill(pid, signal))
+  if (!runners.length) throw new Error(`No runner of ${state} was found.`)
+  all('SIGSTOP')
+  return () => all('SIGCONT')
 }
 
 /**
