@@ -10,6 +10,7 @@ NAMES = (
     "runner",
     "overhead",
     "memory",
+    "widget",
     "search",
     "export",
     "prepare",
