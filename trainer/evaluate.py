@@ -54,7 +54,9 @@ class Evaluation:
 def evaluate(wanted: Evaluation) -> str:
     """Asks what has not been asked yet and returns the table."""
     wanted.out.mkdir(parents=True, exist_ok=True)
-    found = answers(wanted.subjects, wanted.examples, out=wanted.out, asking=wanted.asking)
+    budget = prompt_tokens(wanted.subjects, wanted.asking)
+    asking = replace(wanted.asking, prompt_tokens=budget)
+    found = answers(wanted.subjects, wanted.examples, out=wanted.out, asking=asking)
     compared = figures(wanted.examples, found)
     text = table(compared, tickets=len(wanted.examples))
     if wanted.asking.letters:
@@ -65,7 +67,7 @@ def evaluate(wanted: Evaluation) -> str:
     whole = {
         "tickets": len(wanted.examples),
         "prompt_format": FORMAT,
-        "prompt_tokens": prompt_tokens(wanted.subjects, wanted.asking),
+        "prompt_tokens": budget,
         "dataset": _dataset(wanted),
     }
     rows = [one.to_row() for one in compared]

@@ -1,6 +1,7 @@
 """How set-up shows long commands, explains their failures and leaves nothing running."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -47,6 +48,19 @@ def test_a_failure_says_what_to_do_next(log: Path, output: str, advice: str) -> 
     assert advice in str(failure.value)
     assert output in str(failure.value)
     assert str(log) in str(failure.value)
+
+
+@pytest.mark.parametrize("command", ["run", "test"])
+def test_help_installs_nothing(tmp_path: Path, command: str) -> None:
+    shutil.copytree(CHECKOUT / "scripts", tmp_path / "scripts")
+    before = sorted(tmp_path.rglob("*"))
+
+    shown = subprocess.run(
+        [tmp_path / "scripts" / command, "--help"], check=True, capture_output=True, text=True
+    )
+
+    assert "install what is missing" in shown.stdout
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_stopping_ends_the_command_and_its_children(tmp_path: Path, log: Path) -> None:
