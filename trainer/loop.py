@@ -83,10 +83,7 @@ def optimise(task: Task, settings: LoopSettings, *, folder: Path) -> History:
     no numbers any more; TooLittleMemory if not even one row at once fits.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
-    if task.keep_memory and task.model.device.type == "cpu":
-        keep_freed_memory()
+    settle(settings, device=task.model.device.type, keep_memory=task.keep_memory)
     torch.manual_seed(settings.seed)
     run = _Run(task, settings, folder)
     run.resume()
@@ -99,6 +96,14 @@ def optimise(task: Task, settings: LoopSettings, *, folder: Path) -> History:
     run.save()
     run.take_best()
     return run.history
+
+
+def settle(settings: LoopSettings, *, device: str, keep_memory: bool = True) -> None:
+    """Gives this process the threads and the memory that the steps have. Twice is as once."""
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    if keep_memory and device == "cpu":
+        keep_freed_memory()
 
 
 class _Run:

@@ -23,7 +23,7 @@ from trainer.epochs import Fitting, by_split, epochs, fitting
 from trainer.forecast import forecast
 from trainer.group import ALONE, Group, joined, whole
 from trainer.hub import token_here
-from trainer.loop import History, Task, optimise
+from trainer.loop import History, Task, optimise, settle
 from trainer.prepare import read_examples
 from trainer.probe import probe
 from trainer.quantised import load_in_four_bits, with_adapter
@@ -117,6 +117,7 @@ def _trained(work: _Work, say: Say) -> Record:
     inner = model.get_base_model()
     trainable = sum(one.numel() for one in inner.parameters() if one.requires_grad)
     group.split(inner)
+    settle(settings.loop, device=inner.device.type)  # so that the probe is timed as the steps are
     seen = probe(inner, training.rows, settings.loop, at_once=expected.rows_at_once, group=group)
     say(seen.told(training.rows, settings.loop.epochs))
     _make_place(work, say)

@@ -168,6 +168,25 @@ def test_curves_samples_and_forecast_are_there_for_people(
     assert record.history["best"] == min(record.history["validation"], key=lambda one: one["loss"])
 
 
+def test_the_time_is_tried_with_the_threads_of_the_steps(
+    base: Path, examples: Path, tmp_path: Path
+) -> None:
+    threads: list[int] = []
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+
+    def say(_: str) -> None:
+        threads.append(torch.get_num_threads())
+
+    try:
+        settings = replace(SETTINGS, loop=replace(LOOP, threads=1))
+        train(base=base, examples=examples, out=tmp_path, settings=settings, say=say)
+    finally:
+        torch.set_num_threads(before)
+
+    assert threads[:2] == [3, 1]  # what is told of memory, then of time
+
+
 def test_a_training_goes_on_with_other_rows_at_once_but_not_with_another_rate(
     base: Path, examples: Path, tmp_path: Path
 ) -> None:
