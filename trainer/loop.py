@@ -20,7 +20,7 @@ from tqdm import tqdm  # type: ignore[import-untyped,unused-ignore]
 
 from backend.domain.errors import TooLittleMemory
 from trainer import checkpoints
-from trainer.allocator import keep_freed_memory
+from trainer.allocator import keep_few_kernels, keep_freed_memory
 from trainer.checkpoints import CHECKPOINT
 from trainer.group import ALONE, Group
 from trainer.losses import answer_loss, mean_loss, on_device, parts, precision
@@ -102,8 +102,10 @@ def settle(settings: LoopSettings, *, device: str, keep_memory: bool = True) -> 
     """Gives this process the threads and the memory that the steps have. Twice is as once."""
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    if keep_memory and device == "cpu":
-        keep_freed_memory()
+    if device == "cpu":
+        keep_few_kernels()
+        if keep_memory:
+            keep_freed_memory()
 
 
 class _Run:

@@ -1,12 +1,16 @@
-"""Memory of large tensors is asked of the system once, not for each tensor anew."""
+"""Memory of large tensors is asked of the system once, and few kernels are kept."""
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
 
 import pytest
+import torch
+
+from trainer.allocator import KERNELS
 
 PROGRAM = """
 import resource, sys
@@ -41,3 +45,33 @@ def test_freed_memory_is_used_again() -> None:
 
     assert listens
     assert 4 * kept < returned
+
+
+PRODUCTS = """
+import torch
+from trainer.allocator import keep_few_kernels
+
+keep_few_kernels()
+weights = torch.ones(64, 64, dtype=torch.bfloat16)
+for rows in range(16, 1600, 16):
+    torch.ones(rows, 64, dtype=torch.bfloat16) @ weights
+print("again", flush=True)
+torch.ones(16, 64, dtype=torch.bfloat16) @ weights
+"""
+
+
+@pytest.mark.parametrize(("users", "told"), [({}, "cache_miss"), ({KERNELS: "1024"}, "cache_hit")])
+def test_a_kernel_is_given_up_after_some_others(users: dict[str, str], told: str) -> None:
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        pytest.skip("oneDNN does not multiply in bfloat16 on this processor")
+    others = {name: value for name, value in os.environ.items() if name != KERNELS}
+
+    done = subprocess.run(
+        [sys.executable, "-c", PRODUCTS],
+        env={**others, "ONEDNN_VERBOSE": "2", **users},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert f"create:{told}" in done.stdout.partition("again")[2]
