@@ -8,7 +8,6 @@ import subprocess
 import sys
 
 import pytest
-import torch
 
 from trainer.allocator import KERNELS
 
@@ -62,8 +61,6 @@ torch.ones(16, 64, dtype=torch.bfloat16) @ weights
 
 @pytest.mark.parametrize(("users", "told"), [({}, "cache_miss"), ({KERNELS: "1024"}, "cache_hit")])
 def test_a_kernel_is_given_up_after_some_others(users: dict[str, str], told: str) -> None:
-    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        pytest.skip("oneDNN does not multiply in bfloat16 on this processor")
     others = {name: value for name, value in os.environ.items() if name != KERNELS}
 
     done = subprocess.run(
@@ -74,4 +71,6 @@ def test_a_kernel_is_given_up_after_some_others(users: dict[str, str], told: str
         check=True,
     )
 
+    if "create:" not in done.stdout:
+        pytest.skip("PyTorch does not ask oneDNN for bfloat16 on this processor")
     assert f"create:{told}" in done.stdout.partition("again")[2]
