@@ -28,15 +28,16 @@ BROWSER = Program("chromium", ("chromium", "chromium-browser", "google-chrome"))
 
 def install_missing(programs: Sequence[Program], *, log: Path) -> None:
     """Install what is not there, through apt-get where we may; else say what to type."""
-    packages = [program.package for program in programs if not _present(program)]
+    packages = [program.package for program in programs if not found(program)]
     if packages:
         _install(packages, log=log)
     if NODE in programs:
         _check_node()
 
 
-def _present(program: Program) -> bool:
-    return any(shutil.which(command) for command in program.commands)
+def found(program: Program) -> str | None:
+    """The path of the first of its commands that is there."""
+    return next(filter(None, map(shutil.which, program.commands)), None)
 
 
 def _install(packages: Sequence[str], *, log: Path) -> None:

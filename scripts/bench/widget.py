@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from scripts.system_packages import BROWSER, NODE, found
+
 ROOT = Path(__file__).resolve().parents[2]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=15)
     rounds = parser.parse_args().rounds
-    node, browser = shutil.which("node"), next(filter(None, map(shutil.which, BROWSERS)), None)
+    node, browser = found(NODE), found(BROWSER)
     if not node or not browser:
         sys.exit("It needs node and chromium: `./scripts/test browser` installs both.")
     environment = {
