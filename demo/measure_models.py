@@ -26,11 +26,12 @@ from backend.domain.article import SolvedTicket
 from backend.domain.model_card import ModelCard
 from backend.domain.prompt import Passage, render
 from backend.domain.ticket import Ticket
+from backend.services.demo import prepare_demo
 from backend.settings import Settings
 from backend.store.database import open_database
-from backend.store.knowledge import put_articles, put_solved_tickets
-from backend.store.search import find_passages, passages_for
-from trainer.corpus import read_articles, read_rows, read_tickets
+from backend.store.knowledge import solved_tickets
+from backend.store.search import nearest_answer, passages_for
+from trainer.corpus import read_rows
 from trainer.quantise import quiet
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -84,9 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def measure_all(models: Sequence[Path], desk: Desk, *, with_replies: bool) -> None:
     """Prints one line for each model and way, and each reply if wanted."""
-    _say(
-        {"nearest solved ticket": round(nearest_share(desk), 3), "tickets": len(desk.open_tickets)}
-    )
+    _say({"nearest": round(nearest_share(desk), 3), "tickets": len(desk.open_tickets)})
     for model in models:
         for passages in ("without", "with"):
             replies = measure(model, desk, passages=passages)
@@ -99,16 +98,12 @@ def measure_all(models: Sequence[Path], desk: Desk, *, with_replies: bool) -> No
 
 def read_desk(folder: Path) -> Desk:
     """The demo's help desk, with a database of its own in `folder`."""
-    dropped: Counter[str] = Counter()
-    solved = read_tickets(CORPUS / "solved_tickets.jsonl", dropped)
-    articles = read_articles(CORPUS / "articles.jsonl", dropped)
     db = open_database(folder / "demo.db")
-    put_articles(articles, db=db)
-    put_solved_tickets(solved, db=db)
+    prepare_demo(db=db)
     return Desk(
         open_tickets=tuple(read_rows(CORPUS / "open_tickets.jsonl")),
         db=db,
-        solved=tuple(solved),
+        solved=tuple(solved_tickets(db=db)),
     )
 
 
@@ -136,13 +131,21 @@ def summary(model: Path, passages: str, replies: Sequence[Reply]) -> dict[str, A
 
 
 def nearest_share(desk: Desk) -> float:
-    """How often the nearest solved ticket is on topic: the way without a model."""
-    topics = {f"solved:{ticket.id}": ticket.topic for ticket in desk.solved}
+    """How often what `nearest` answers is on topic: the way without a model.
+
+    An article is on topic if a reply to a solved ticket of that topic cited it.
+    """
     right = 0
     for ticket in desk.open_tickets:
-        found = find_passages(_question(ticket), db=desk.db, kind="solved", limit=1)
-        right += bool(found) and topics[found[0].key] == ticket["topic"]
+        found = nearest_answer(_question(ticket), db=desk.db)
+        right += bool(found) and ticket["topic"] in _topics(found.key, desk)
     return right / len(desk.open_tickets)
+
+
+def _topics(key: str, desk: Desk) -> set[str]:
+    """What a passage is about."""
+    source = key.partition(":")[2].partition("#")[0]
+    return {one.topic for one in desk.solved if source == one.id or source in one.cited}
 
 
 def _reply(loaded: Any, ticket: dict[str, Any], desk: Desk, budget: int, passages: str) -> Reply:
