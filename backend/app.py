@@ -9,22 +9,12 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from backend.domain.ticket import MAX_TICKET_BYTES
-from backend.log import start_log
-from backend.processes import SOCKET_VARIABLE, die_with_parent, end_with
+from backend.privacy import redact
 from backend.settings import Settings, read_settings
 from backend.store.database import open_database
-from backend.web import (
-    auth,
-    context,
-    demo,
-    errors,
-    health,
-    models,
-    openapi,
-    origins,
-    reports,
-    suggestions,
-)
+from backend.system.logging import start_log
+from backend.system.processes import SOCKET_VARIABLE, die_with_parent, end_with
+from backend.web import auth, context, demo, errors, health, models, openapi, reports, suggestions
 
 MAX_BODY_BYTES = MAX_TICKET_BYTES
 GRACE_SECONDS = 2
@@ -39,7 +29,7 @@ def create_app(settings: Settings) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     errors.install(app)
     context.install(app, settings)
-    origins.install(app, settings.web.origins)
+    auth.install_cross_origin(app, settings.web.origins)
     auth.install(app)
     for module in (suggestions, models, reports, health, openapi):
         app.register_blueprint(module.bp)
@@ -68,7 +58,7 @@ class WebServer(BaseApplication):
 
 def serve(settings: Settings, *, descriptor: int) -> None:
     """Serves until SIGTERM on an inherited listening socket."""
-    log = start_log(settings, process="web")
+    log = start_log(settings.log_file, level=settings.log.level, process="web", redact=redact)
     log.info("web_started")
     options = {
         "bind": f"fd://{descriptor}",

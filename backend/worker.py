@@ -16,16 +16,16 @@ import structlog
 from sqlite_utils import Database
 
 from backend.domain.errors import Unavailable, UnusableModel
-from backend.log import start_log
-from backend.privacy import recogniser_named, warm_up
-from backend.processes import die_with_parent
-from backend.services.answering import Answered, answer
-from backend.services.writers import Writers
+from backend.privacy import redact
+from backend.privacy.detect import recogniser_named, warm_up
+from backend.services.answer import Answered, Writers, answer
 from backend.settings import Settings, read_settings
 from backend.store import queue
 from backend.store.database import open_database
 from backend.store.models import SERVING, Model, Runner, models, runners
 from backend.store.queue import Work
+from backend.system.logging import start_log
+from backend.system.processes import die_with_parent
 
 POLL_SECONDS = 0.015
 WATCH_SECONDS = 0.2
@@ -196,7 +196,7 @@ async def work(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    log = start_log(settings, process="worker")
+    log = start_log(settings.log_file, level=settings.log.level, process="worker", redact=redact)
     db = open_database(settings.database)
     warm_up()
     recogniser_named(settings.privacy.recogniser)

@@ -18,15 +18,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from backend.domain.article import plain
 from backend.domain.example import Example
-from trainer.export import Export, export
-from trainer.merge import merge
-from trainer.prepare import Choices, prepare, read_examples
-from trainer.presets import preset_named
-from trainer.pretrain import CITED, PretrainSettings, pretrain
-from trainer.settings import LoopSettings
-from trainer.train import train
+from backend.domain.passage import plain
+from trainer.data.prepare import Choices, prepare, read_examples
+from trainer.gguf.export import Export, export
+from trainer.gguf.merge import merge
+from trainer.tuning.pretrain import CITED, PretrainSettings, pretrain
+from trainer.tuning.settings import LoopSettings, preset_named
+from trainer.tuning.train import train
 
 HERE = Path(__file__).parent
 LICENCE = "Same as this project's; made from the texts in demo/corpus only"

@@ -22,17 +22,17 @@ from typing import Any
 import llama_cpp
 from sqlite_utils import Database
 
-from backend.domain.article import SolvedTicket
 from backend.domain.model_card import ModelCard
-from backend.domain.prompt import Passage, render
+from backend.domain.passage import Passage, SolvedTicket
+from backend.domain.prompt import render
 from backend.domain.ticket import Ticket
+from backend.knowledge.ranking import nearest_answer, passages_for
+from backend.knowledge.store import solved_tickets
 from backend.services.demo import prepare_demo
 from backend.settings import Settings
 from backend.store.database import open_database
-from backend.store.knowledge import solved_tickets
-from backend.store.search import nearest_answer, passages_for
-from trainer.corpus import read_rows
-from trainer.quantise import quiet
+from trainer.data.corpus import read_rows
+from trainer.gguf.quantise import quiet
 
 CORPUS = Path(__file__).parent / "corpus"
 LONGEST_REPLY = 260

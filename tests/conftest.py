@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from backend.domain.article import Article, SolvedTicket
-from backend.services.deploying import add_gguf, add_nearest
+from backend.domain.passage import Article, SolvedTicket
+from backend.knowledge.store import put_articles, put_solved_tickets
+from backend.services.deploy import add_gguf, add_nearest
 from backend.store.database import open_database
-from backend.store.knowledge import put_articles, put_solved_tickets
 from tests.product import Product, running
 from tests.tiny_gguf import write_tiny_gguf
 

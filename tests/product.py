@@ -17,7 +17,7 @@ from typing import Any
 import httpx2
 from sqlite_utils import Database
 
-from backend.store.database import connect
+from backend.system.database import connect
 
 START_SECONDS = 60.0
 LOOK_SECONDS = 0.05

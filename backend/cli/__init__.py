@@ -11,16 +11,16 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from backend.cli.asking import ask
+from backend.cli.ask import ask
 from backend.cli.knowledge import export, import_
 from backend.cli.models import models
-from backend.cli.privacy import redact
-from backend.cli.reporting import report
-from backend.cli.serving import serve
+from backend.cli.redact import redact
+from backend.cli.report import report
+from backend.cli.serve import serve
+from backend.cli.settings import explain
 from backend.cli.shared import Start
 from backend.cli.zoho import zoho
 from backend.domain.errors import BadInput, BadSettings, ProductError
-from backend.setting_lines import explain
 from backend.settings import FILE_VARIABLE, PREFIX
 
 USAGE_ERROR, FAILURE, INTERRUPTED = 2, 1, 130

@@ -7,13 +7,12 @@ from pathlib import Path
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from backend.cleaning.refining import redacted
 from backend.cli.shared import Start, opened
 from backend.domain.errors import BadInput
-from backend.privacy import recogniser_named
-from backend.services.exporting import export_examples, export_ratings
-from backend.services.importing import as_it_is, import_files
-from backend.services.importing_exports import import_export
+from backend.intake.raw_records import redacted
+from backend.privacy.detect import recogniser_named
+from backend.services.export import export_examples, export_ratings
+from backend.services.import_knowledge import as_it_is, import_export, import_files
 
 
 @click.command("import")

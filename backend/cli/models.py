@@ -11,8 +11,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Table
 
 from backend.cli.shared import Start, opened
-from backend.services import deploying, fetching
-from backend.services.overview import model_states
+from backend.services import deploy, fetch_model
+from backend.services.status import model_states
 from backend.settings import Settings
 
 
@@ -52,22 +52,22 @@ def add(start: Start, file: str, name: str, sha256: str, active: bool) -> None:
     then, with its card; for a private repository put a token into HF_TOKEN.
     """
     settings = start.settings()
-    path = _fetched(file, settings) if file.startswith(fetching.SCHEME) else Path(file)
+    path = _fetched(file, settings) if file.startswith(fetch_model.SCHEME) else Path(file)
     with opened(settings) as db:
-        model = deploying.add_gguf(path, name=name, sha256=sha256, active=active, db=db)
+        model = deploy.add_gguf(path, name=name, sha256=sha256, active=active, db=db)
     click.echo(f"Added {model.name} (sha256 {model.sha256[:12]}…).{_next_step(active, model.name)}")
 
 
 def _fetched(text: str, settings: Settings) -> Path:
-    reference = fetching.Reference.parse(text)
+    reference = fetch_model.Reference.parse(text)
     columns = (TextColumn("fetching"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, transient=True, console=Console(stderr=True)) as progress:
         task = progress.add_task("fetching", total=None)
-        return fetching.fetch(
+        return fetch_model.fetch(
             reference,
             settings.state_dir / "models",
             token=os.environ.get("HF_TOKEN", ""),
-            endpoint=os.environ.get("HF_ENDPOINT") or fetching.ENDPOINT,
+            endpoint=os.environ.get("HF_ENDPOINT") or fetch_model.ENDPOINT,
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
 
@@ -87,7 +87,7 @@ def add_chat(
     Prompts that leave this machine have placeholders instead of personal data.
     """
     with opened(start.settings()) as db:
-        model = deploying.add_chat(
+        model = deploy.add_chat(
             name,
             base_url,
             remote_name=remote_name,
@@ -107,7 +107,7 @@ def add_chat(
 def add_nearest(start: Start, name: str, active: bool) -> None:
     """Register the engine without a model: the answer to the most similar solved ticket."""
     with opened(start.settings()) as db:
-        model = deploying.add_nearest(name=name, active=active, db=db)
+        model = deploy.add_nearest(name=name, active=active, db=db)
     click.echo(f"Added {model.name}.")
 
 
@@ -117,7 +117,7 @@ def add_nearest(start: Start, name: str, active: bool) -> None:
 def activate(start: Start, name: str) -> None:
     """Let NAME answer clicks, once its runner is ready."""
     with opened(start.settings()) as db:
-        deploying.activate(name, db=db)
+        deploy.activate(name, db=db)
     click.echo(f"{name} is active.")
 
 
@@ -127,7 +127,7 @@ def activate(start: Start, name: str) -> None:
 def deactivate(start: Start, name: str) -> None:
     """Let NAME answer no new click."""
     with opened(start.settings()) as db:
-        deploying.deactivate(name, db=db)
+        deploy.deactivate(name, db=db)
     click.echo(f"{name} is not active.")
 
 
@@ -137,7 +137,7 @@ def deactivate(start: Start, name: str) -> None:
 def promote(start: Start, name: str) -> None:
     """Make NAME the production model, once it has answered; the last one steps back."""
     with opened(start.settings()) as db:
-        deploying.promote(name, db=db)
+        deploy.promote(name, db=db)
     click.echo(f"{name} becomes production as soon as it has answered. See `models list`.")
 
 
@@ -147,7 +147,7 @@ def promote(start: Start, name: str) -> None:
 def rollback(start: Start, name: str) -> None:
     """NAME is production: make production again what it was before."""
     with opened(start.settings()) as db:
-        model = deploying.roll_back(name, db=db)
+        model = deploy.roll_back(name, db=db)
     click.echo(f"{model.name} becomes production again as soon as it has answered.")
 
 
@@ -157,7 +157,7 @@ def rollback(start: Start, name: str) -> None:
 def remove(start: Start, name: str) -> None:
     """Take NAME out for good. Its ratings stay, its file too."""
     with opened(start.settings()) as db:
-        deploying.remove(name, db=db)
+        deploy.remove(name, db=db)
     click.echo(f"{name} is removed.")
 
 

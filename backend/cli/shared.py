@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from backend.processes import SERVE_LOCK
 from backend.settings import Settings, read_settings
 from backend.store.database import open_database
+from backend.system.processes import SERVE_LOCK
 
 
 @dataclass

@@ -13,7 +13,6 @@ from backend.cli.shared import Start
 from backend.cli.zoho_export import export, prune
 from backend.domain.errors import BadInput, ZohoNotConnected
 from backend.settings import Settings
-from backend.zoho.callback import Callback, Returned, returned
 from backend.zoho.connecting import (
     Place,
     check,
@@ -23,9 +22,17 @@ from backend.zoho.connecting import (
     organisations,
 )
 from backend.zoho.connection import ConnectionFile
-from backend.zoho.hosts import DATA_CENTRES, chosen_hosts, signed_in_at
-from backend.zoho.scopes import NAMES, PRODUCTS, products
-from backend.zoho.sign_in import Client, consent_address
+from backend.zoho.data_centres import DATA_CENTRES, chosen_hosts, signed_in_at
+from backend.zoho.oauth import (
+    NAMES,
+    PRODUCTS,
+    Callback,
+    Client,
+    Returned,
+    consent_address,
+    products,
+    returned,
+)
 
 SECRET_VARIABLE, CODE_VARIABLE = "ZOHO_CLIENT_SECRET", "ZOHO_CODE"
 REDIRECT_PORT = 8635

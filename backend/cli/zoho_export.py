@@ -1,4 +1,7 @@
-"""`suggest-answer zoho export` and `prune`: raw records in, old ones out."""
+"""`suggest-answer zoho export` and `prune`: raw records in, old ones out.
+
+How far an export is: bars with rate and time left, or lines where there is no terminal.
+"""
 
 from __future__ import annotations
 
@@ -11,28 +14,39 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
+from rich.text import Text
 
 from backend.cli.shared import Start
-from backend.cli.zoho_progress import progress
 from backend.domain.errors import BadInput
 from backend.settings import Settings
-from backend.zoho.calls import Api, Patience
+from backend.zoho.client import Api, Patience
 from backend.zoho.connection import ConnectionFile, Tokens
+from backend.zoho.credit_forecast import days, forecast
 from backend.zoho.credits import PLANS, Budget
-from backend.zoho.export import (
+from backend.zoho.oauth import NAMES
+from backend.zoho.sync import (
     Limits,
+    Step,
     Wish,
     alone,
     export_all,
     next_span,
     open_api,
+    prune_folder,
     sources,
 )
-from backend.zoho.forecast import days, forecast
-from backend.zoho.journal import BOOKS, Journal
-from backend.zoho.pruning import prune_folder
-from backend.zoho.scopes import NAMES
+from backend.zoho.sync_state import BOOKS, Journal
 
 _WIDE = 120
 _IDS_SHOWN = 20
@@ -202,3 +216,45 @@ def prune(start: Start, folder: Path | None) -> None:
         )
     for line in prune_folder(folder or raw_folder(settings), keep_days=days_kept):
         click.echo(line)
+
+
+class _Rate(ProgressColumn):
+    """Records a second."""
+
+    def render(self, task: Task) -> Text:
+        """The rate of the last half minute, or nothing yet."""
+        return Text(f"{task.speed:,.0f}/s" if task.speed else "")
+
+
+@contextmanager
+def progress(console: Console) -> Iterator[Watch]:
+    """Bars on a terminal; elsewhere a line when a stream's phase begins."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+        yield Watch(bars, console)
+
+
+class Watch:
+    """Shows each step."""
+
+    def __init__(self, bars: Progress, console: Console) -> None:
+        self._bars, self._console = bars, console
+        self._tasks: dict[tuple[str, str], TaskID] = {}
+
+    def __call__(self, step: Step) -> None:
+        """One step further."""
+        name = (step.stream, step.phase)
+        if not step.done and (name in self._tasks or step.total == 0):
+            return  # the look at the end for what changed meanwhile, mostly nothing
+        if name not in self._tasks:
+            self._tasks[name] = self._bars.add_task(f"{step.phase} {step.stream}", total=step.total)
+            if not self._console.is_terminal:
+                of = "" if step.total is None else f" {step.total - step.done:,} records"
+                self._console.print(f"{step.phase} {step.stream}{of}")
+        self._bars.update(self._tasks[name], completed=step.done, total=step.total)

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Literal, get_args
 
 from backend.domain.errors import BadInput
-from backend.domain.prompt import Message, Passage, render
+from backend.domain.passage import Passage
+from backend.domain.prompt import Message, render
 
 Split = Literal["train", "validation", "golden"]
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
+from backend.domain.passage import Passage
+
 FORMAT = "suggest-answer/1"
 
 SYSTEM = (
@@ -40,18 +42,6 @@ class Message(TypedDict):
 
     role: Literal["system", "user", "assistant"]
     content: str
-
-
-@dataclass(frozen=True)
-class Passage:
-    """A part of an article or of a solved ticket that can stand in a prompt."""
-
-    key: str
-    kind: Literal["article", "solved"]
-    title: str
-    text: str
-    url: str = ""
-    score: float = 0.0
 
 
 @dataclass(frozen=True)

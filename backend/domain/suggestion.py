@@ -1,10 +1,18 @@
-"""One click: a ticket and its candidates, in an order that hides which model wrote which."""
+"""One click: a ticket and its candidates, in an order that hides which model wrote which.
+
+A model's reply as plain text: no characters that hide, reorder or carry unseen words.
+
+The panel does the same before it shows or inserts a reply (extension/shared/reply_text.js); both
+are tested with the same cases.
+"""
 
 from __future__ import annotations
 
 import itertools
 import math
 import random
+import re
+import unicodedata
 from collections.abc import Sequence
 from typing import Literal
 
@@ -46,3 +54,29 @@ def suggestion_state(states: Sequence[CandidateState]) -> SuggestionState:
     if "done" in states:
         return "done"
     return "cancelled" if "cancelled" in states else "failed"
+
+
+_JOINABLE = "\u0600-\u0dff\u0f00-\u109f\u1780-\u18af\u2190-\u2bff\ufe0e\ufe0f\U0001f000-\U0001faff"
+_VARIED = "#*0-9\u00a9\u00ae\u203c-\u3299\U0001f000-\U0001faff"
+_LINE_ENDS = re.compile("\r\n?|[\u0085\u2028\u2029]")
+_SELECTS_NOTHING = re.compile(f"(?<![{_VARIED}])[\ufe0e\ufe0f]")
+_JOINS_NOTHING = re.compile(f"(?<![{_JOINABLE}])[\u200c\u200d]|[\u200c\u200d](?![{_JOINABLE}])")
+"""Joiners outside the scripts and emoji that need them."""
+
+_FILLERS = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\ufe00-\ufe0d\U000e0100-\U000e01ef]"
+)
+_KEPT = frozenset("\n\t\u200c\u200d\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u08e2")
+_UNSEEN = frozenset({"Cc", "Cf", "Cs"})
+"""Control, format (bidi, zero width, tags) and half characters."""
+
+
+def clean(text: str) -> str:
+    """The text without unseen characters; line ends are `\\n`. Words and emoji stay as they are."""
+    plain = _FILLERS.sub("", _LINE_ENDS.sub("\n", text))
+    seen = "".join(
+        character
+        for character in plain
+        if character in _KEPT or unicodedata.category(character) not in _UNSEEN
+    )
+    return _JOINS_NOTHING.sub("", _SELECTS_NOTHING.sub("", seen))

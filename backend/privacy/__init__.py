@@ -1,60 +1,71 @@
 """Personal data to placeholders and back.
 
-`find` says where personal data stands in a text; `Placeholders` replaces it for one ticket and
-puts it back; `generic` takes the numbers off placeholders that belong to another ticket. What finds
-is imported when it is first asked for, and its lists are read with the first text.
+Here: what personal data is called, how a find is told, and what a placeholder looks like. What
+finds it takes a while to import, so none of that is imported here.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+import re
+from dataclasses import dataclass
+from typing import Literal, get_args
 
-from backend.privacy.labels import (
-    LABELS,
-    PLACEHOLDER,
-    Label,
-    Span,
-    generic,
-    placeholders_in,
-    without_half,
-)
-
-if TYPE_CHECKING:
-    from backend.privacy.finding import Recogniser, find
-    from backend.privacy.known import Known
-    from backend.privacy.placeholders import Placeholders
-    from backend.privacy.plugging import recogniser_named
-    from backend.privacy.warming import warm_up
-
-_WHERE = {
-    "Known": "known",
-    "Placeholders": "placeholders",
-    "Recogniser": "finding",
-    "find": "finding",
-    "recogniser_named": "plugging",
-    "warm_up": "warming",
-}
-
-__all__ = [
-    "LABELS",
-    "PLACEHOLDER",
-    "Known",
-    "Label",
-    "Placeholders",
-    "Recogniser",
-    "Span",
-    "find",
-    "generic",
-    "placeholders_in",
-    "recogniser_named",
-    "warm_up",
-    "without_half",
+Label = Literal[
+    "NAME",
+    "EMAIL",
+    "PHONE",
+    "ADDRESS",
+    "CARD",
+    "IBAN",
+    "TAX_ID",
+    "PASSPORT",
+    "IP",
+    "ORDER_ID",
+    "CUSTOMER_ID",
+    "USERNAME",
+    "DATE_OF_BIRTH",
+    "SECRET",
 ]
+LABELS: tuple[Label, ...] = get_args(Label)
+
+_NAMES = "|".join(LABELS)
+PLACEHOLDER = re.compile(rf"\[(?P<label>{_NAMES})(?:_(?P<number>[1-9]\d{{0,5}}))?\]", re.ASCII)
+"""`[NAME_1]` of one ticket, or the generic `[NAME]`, which stands for nobody in particular."""
+
+_HALF = re.compile(r"\[[A-Z_]{0,13}(?:_\d{0,6})?\Z", re.ASCII)
 
 
-def __getattr__(name: str) -> Any:
-    """What finds personal data, imported at its first use: web views need only the labels."""
-    if name not in _WHERE:
-        raise AttributeError(f"backend.privacy has no {name}.")
-    return getattr(importlib.import_module(f"backend.privacy.{_WHERE[name]}"), name)
+@dataclass(frozen=True)
+class Span:
+    """A find: `text[start:end] == value`. `why` says in a few words what gave it away."""
+
+    start: int
+    end: int
+    label: Label
+    value: str
+    why: str = ""
+
+
+def generic(text: str) -> str:
+    """The text with `[NAME]` for `[NAME_2]`: for what another ticket's customer wrote.
+
+    A generic placeholder is restored by no map, so it counts as unresolved wherever it turns up.
+    """
+    return PLACEHOLDER.sub(r"[\g<label>]", text)
+
+
+def without_half(text: str) -> str:
+    """The text up to a placeholder that may still be growing at its end, as `[NAM` in a stream."""
+    return _HALF.sub("", text)
+
+
+def placeholders_in(text: str) -> tuple[str, ...]:
+    """Every placeholder in a text, in order, each once."""
+    return tuple(dict.fromkeys(match.group() for match in PLACEHOLDER.finditer(text)))
+
+
+def redact(text: str) -> str:
+    """The text with placeholders, on its own: nothing is known of the people in it."""
+    from backend.privacy.placeholders import Placeholders
+
+    return Placeholders().redact(text)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from backend.privacy.finding import Recogniser, find
-from backend.privacy.known import NOTHING_KNOWN, Known
-from backend.privacy.labels import PLACEHOLDER, Label, Span, placeholders_in
-from backend.privacy.people import stems_of
-from backend.privacy.sameness import People, canonical
+from backend.privacy import PLACEHOLDER, Label, Span, placeholders_in
+from backend.privacy.detect import Recogniser, find
+from backend.privacy.detect.known import NOTHING_KNOWN, Known
+from backend.privacy.detect.names import stems_of
+from backend.privacy.name_matching import People, canonical
 
 _MOST_PASSES = 20
 """More are needed only where more values than that are glued to each other, as nobody writes."""

@@ -13,11 +13,11 @@ from typing import NoReturn
 import uvicorn
 
 from backend.domain.errors import BadSettings, ProductError, UnusableModel
-from backend.processes import die_with_parent
 from backend.runner.app import Runner, create_app
-from backend.runner.log import log, route_library_logs
 from backend.runner.model import route_native_log
 from backend.runner.settings import KEY_VARIABLE, RunnerSettings, read_settings
+from backend.system.logging import log_event, route_library_logs
+from backend.system.processes import die_with_parent
 
 SWITCH_SECONDS = 0.0005  # the engine must not wait 5 ms for the interpreter after each step
 BACKLOG = 128
@@ -31,13 +31,13 @@ def main() -> int:
         settings = read_settings(sys.argv[1:], os.environ)
         os.environ.pop(KEY_VARIABLE, None)
         route_library_logs()
-        route_native_log(lambda line: log("llama", text=line))
+        route_native_log(lambda line: log_event("llama", text=line))
         sys.setswitchinterval(SWITCH_SECONDS)
         asyncio.run(_serve(settings))
     except SystemExit as exit_of_argparse:
         return int(exit_of_argparse.code or 0)
     except ProductError as error:
-        log("failed", error=type(error).__name__, text=str(error))
+        log_event("failed", error=type(error).__name__, text=str(error))
         return _exit_code(error)
     return 0
 

@@ -1,29 +1,36 @@
 """Continuous batching: one thread, one batch a step, replies join and leave between steps.
 
-A step computes one token for each reply being written and a bounded chunk of the prompts that
-wait to be read. There is only one kind of work: a slot has tokens it *wants* in the cache and
-tokens the cache *holds*; whoever holds all it wants gets its next token. So a pass that was
-aborted, or a cache that was lost, needs no repair: what is missing is computed again.
+A step computes one token for each reply being written and a bounded chunk of the prompts that wait
+to be read. There is only one kind of work: a slot has tokens it *wants* in the cache and tokens
+the cache *holds*; whoever holds all it wants gets its next token. So a pass that was aborted, or a
+cache that was lost, needs no repair: what is missing is computed again.
+
+The replies that wait for a slot: bounded, and those of people before those of the background.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from backend.domain.errors import EngineError, PromptTooLong, Unavailable
-from backend.runner.context import Context, Decoded
-from backend.runner.crowding import ThreadPace
+from backend.domain.errors import EngineError, PromptTooLong, QueueFull, Unavailable
+from backend.runner.delivery import Event, Failed, Outbox, Piece, Publish, Reply
 from backend.runner.metrics import Metrics
-from backend.runner.model import Model
-from backend.runner.outbox import Outbox
-from backend.runner.plan import ChunkPace, share, whole_rows
-from backend.runner.prefixes import PrefixCache
-from backend.runner.reply import Event, Failed, Finish, Piece, Publish, Reply
-from backend.runner.slots import Slot, Writing, writing_of
-from backend.runner.waiting import WaitingLine
+from backend.runner.model import Context, Decoded, Model
+from backend.runner.openai_api import Finish
+from backend.runner.slots import (
+    ChunkPace,
+    PrefixCache,
+    Slot,
+    Writing,
+    share,
+    whole_rows,
+    writing_of,
+)
+from backend.runner.thread_pace import ThreadPace
 
 LONG_PASS = 32  # tokens; a shorter pass is over sooner than it pays to abort it
 STEP_SECONDS = 0.6  # what a chunk of prompt may add to a step while others are writing
@@ -239,3 +246,43 @@ class Engine:
 
     def _busy(self) -> float:
         return sum(slot.writing is not None for slot in self.cache.slots)
+
+
+RETRY_AFTER_SECONDS = 5
+
+
+class WaitingLine:
+    """First come, first served, in two lines. One thread puts in, another takes out."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._lines: tuple[deque[Reply], deque[Reply]] = (deque(), deque())
+
+    def __len__(self) -> int:
+        return sum(len(line) for line in self._lines)
+
+    def put(self, reply: Reply) -> None:
+        """Add a reply at the end of its line. Raises QueueFull; the background may fill half."""
+        limit = max(1, self._limit // 2) if reply.background else self._limit
+        if len(self) >= limit:
+            raise QueueFull(
+                f"{len(self)} requests wait already. Try again in {RETRY_AFTER_SECONDS} seconds.",
+                retry_after_seconds=RETRY_AFTER_SECONDS,
+            )
+        self._lines[reply.background].append(reply)
+
+    def take(self, *, background: bool) -> Reply | None:
+        """The next reply that is still wanted, from the background only if it may be."""
+        for line in self._lines if background else self._lines[:1]:
+            while line:
+                reply = line.popleft()
+                if not reply.cancelled:
+                    return reply
+        return None
+
+    def drop_cancelled(self) -> None:
+        """Make room where nobody waits any more."""
+        for line in self._lines:
+            for reply in list(line):  # a copy: the other thread may put in meanwhile
+                if reply.cancelled:
+                    line.remove(reply)

@@ -1,4 +1,6 @@
-"""Renders chat messages with the model's own template, which is code from a file: untrusted.
+"""Interrupts pure Python work that takes too long, such as a template with endless loops.
+
+Renders chat messages with the model's own template, which is code from a file: untrusted.
 
 It runs in Jinja's immutable sandbox, with bounds on time and length, since a sandbox alone lets
 `range` in `range` run for ever. Control tokens written in a *message* are taken apart, so that a
@@ -8,17 +10,47 @@ ticket cannot end its turn or begin another's.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from types import FrameType
 from typing import Any, NoReturn
 
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from backend.domain.chat import SEAM, ControlTexts, without_system
+from backend.domain.chat_format import SEAM, ControlTexts, without_system
 from backend.domain.errors import BadInput, UnusableModel
 from backend.domain.prompt import Message
-from backend.runner.time_limit import TookTooLong, time_limit
+
+
+class TookTooLong(Exception):
+    """The work was not done in its time."""
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise TookTooLong inside the block once the time is over.
+
+    Works by a timer signal, so only in the main thread; in others the block runs unlimited.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(_: int, __: FrameType | None) -> None:
+        raise TookTooLong(f"it takes more than {seconds:g} seconds")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
 
 PLAIN = (
     "{% for message in messages %}{{ message.role | capitalize }}: {{ message.content }}\n\n"

@@ -1,27 +1,29 @@
-"""From a file to a running engine, in the one thread that llama.cpp is used from."""
+"""From a file to a running engine, in the one thread that llama.cpp is used from.
+
+What the machine offers, and the sizes that follow from it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from backend.domain.errors import BadInput, BadSettings, HashMismatch, NotAGguf
 from backend.domain.prompt import Message
-from backend.runner import machine
 from backend.runner.batching import Engine, Shape
 from backend.runner.chat_template import ChatTemplate
-from backend.runner.context import Context
+from backend.runner.delivery import Publish
 from backend.runner.gguf_header import Header, read_header
-from backend.runner.log import log
 from backend.runner.metrics import Metrics
-from backend.runner.model import Model
-from backend.runner.reply import Publish
-from backend.runner.sampling import read_messages
+from backend.runner.model import Context, Model
+from backend.runner.openai_api import read_messages
 from backend.runner.settings import RunnerSettings
+from backend.system.logging import log_event
 
 CELLS_STEP = 256  # llama.cpp rounds its cache up to this
 
@@ -69,14 +71,14 @@ async def load(
     def start() -> Engine:
         shape = _shape(settings, model, header)
         cells = shape.slots * shape.context + -(-len(pinned) // CELLS_STEP) * CELLS_STEP
-        threads = settings.threads or machine.cores()
+        threads = settings.threads or cores()
         context = Context(
             model, sequences=shape.slots + 1, cells=cells, batch=shape.batch, threads=threads
         )
         engine = Engine(model, context, shape=shape, metrics=metrics, publish=publish)
         engine.cache.probe()
         engine.cache.pin(pinned)
-        log("loaded", model=settings.name, threads=threads, pinned=len(pinned), **vars(shape))
+        log_event("loaded", model=settings.name, threads=threads, pinned=len(pinned), **vars(shape))
         return engine
 
     return Loaded(model, template, await loop.run_in_executor(native, start))
@@ -100,13 +102,13 @@ def _checked(settings: RunnerSettings) -> Header:
 
 def _shape(settings: RunnerSettings, model: Model, header: Header) -> Shape:
     trained = model.trained_context
-    context = min(settings.context or machine.DEFAULT_CONTEXT, trained)
+    context = min(settings.context or DEFAULT_CONTEXT, trained)
     if settings.context > trained:
-        log("context_cut", asked=settings.context, trained=trained)
-    slots = settings.slots or machine.fitting_slots(
+        log_event("context_cut", asked=settings.context, trained=trained)
+    slots = settings.slots or fitting_slots(
         context=context,
-        token_bytes=machine.cache_bytes_per_token(header),
-        free_bytes=machine.free_memory(),
+        token_bytes=cache_bytes_per_token(header),
+        free_bytes=free_memory(),
     )
     return Shape(slots, context, max(settings.batch, slots), settings.queue)
 
@@ -143,3 +145,63 @@ def _text_of(option: str, path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadSettings(f"{option}: {path} cannot be read as text.") from error
+
+
+CPU_TOPOLOGY = Path("/sys/devices/system/cpu")
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+MEMORY = Path("/proc/meminfo")
+DEFAULT_CONTEXT = 2048
+DEFAULT_SLOTS = 4
+SHARE_FOR_CACHE = 0.25  # of the memory that is free: several runners share a machine
+CACHE_BYTES_PER_NUMBER = 2  # f16
+
+
+def cores() -> int:
+    """Physical cores this process may use: affinity, hyper-threads and container quota counted."""
+    allowed = os.sched_getaffinity(0)
+    siblings = {_siblings(cpu) for cpu in allowed}
+    return max(1, min(len(siblings), _quota() or len(siblings)))
+
+
+def cache_bytes_per_token(header: Header) -> int:
+    """What the KV cache needs for one token of a model; 0 if the header does not say."""
+    heads = header.number("attention.head_count")
+    if not heads:
+        return 0
+    width = header.number("embedding_length") // heads
+    keys = header.number("attention.key_length") or width
+    values = header.number("attention.value_length") or width
+    shared = header.number("attention.head_count_kv") or heads
+    return header.number("block_count") * shared * (keys + values) * CACHE_BYTES_PER_NUMBER
+
+
+def fitting_slots(*, context: int, token_bytes: int, free_bytes: int) -> int:
+    """The default number of slots, fewer where their cache would take too much memory."""
+    slots = DEFAULT_SLOTS
+    while slots > 1 and slots * context * token_bytes > free_bytes * SHARE_FOR_CACHE:
+        slots //= 2
+    return slots
+
+
+def free_memory() -> int:
+    """Bytes of memory that can be had without swapping."""
+    for line in MEMORY.read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def _siblings(cpu: int) -> str:
+    try:
+        return (CPU_TOPOLOGY / f"cpu{cpu}/topology/thread_siblings_list").read_text().strip()
+    except OSError:
+        return str(cpu)
+
+
+def _quota() -> int:
+    """Whole CPUs a container may use; 0 if there is no limit."""
+    try:
+        quota, period = CPU_QUOTA.read_text().split()
+    except (OSError, ValueError):
+        return 0
+    return 0 if quota == "max" else max(1, round(int(quota) / int(period)))

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from backend.cleaning.files import sha256_of
-from backend.services.deploying import card_beside
-from backend.services.importing import as_it_is, import_files
-from backend.store.knowledge import solved_ticket_count
+from backend.knowledge.store import solved_ticket_count
+from backend.services.deploy import card_beside
+from backend.services.import_knowledge import as_it_is, import_files
 from backend.store.models import Model, add_model, is_removed, models, move_model
+from backend.system.files import sha256_of
 
 DEMO = Path(__file__).resolve().parent.parent.parent / "demo"
 

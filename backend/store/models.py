@@ -10,7 +10,7 @@ from sqlite_utils import Database
 
 from backend.domain.errors import NameTaken, UnknownModel
 from backend.domain.model_card import ModelCard
-from backend.store.database import now, transaction
+from backend.system.database import now, transaction
 
 ModelKind = Literal["gguf", "chat", "nearest"]
 RunnerState = Literal["starting", "ready", "draining", "failed", "stopped"]

@@ -8,8 +8,8 @@ from backend.domain.errors import BadInput, TooLarge
 from backend.domain.rating import MAX_RATER_CHARACTERS
 from backend.domain.suggestion import OUTCOMES
 from backend.domain.ticket import MAX_TICKET_BYTES
-from backend.store.database import new_id, now, transaction
 from backend.store.ratings import refuse_unfinished
+from backend.system.database import new_id, now, transaction
 
 
 def add_outcome(

@@ -2,19 +2,25 @@
 
 A second thought is a new row that names the one it supersedes; nothing is changed or deleted (the
 schema's triggers refuse it). `current_ratings` is the view without what was superseded.
+
+What came of ratings and outcomes, read for reports and for export.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from sqlite_utils import Database
 
 from backend.domain.errors import CandidateUnfinished, UnknownCandidate, UnknownSuggestion
-from backend.domain.rating import Rating
-from backend.domain.rubric import Rubric
-from backend.store.database import new_id, now, transaction
+from backend.domain.rating import Rating, overall
+from backend.domain.rubric import Rubric, rubric_named
+from backend.domain.ticket import Ticket
+from backend.system.database import new_id, now, transaction
 
 _NOT_DONE = {
     "queued": "is still waiting to be written. Rate it once its text is complete.",
@@ -130,3 +136,139 @@ def _remember_rubric(rubric: Rubric, db: Database) -> None:
         "INSERT OR IGNORE INTO rubrics (name, version, definition) VALUES (?, ?, ?)",
         [rubric.name, rubric.version, json.dumps(asdict(rubric), ensure_ascii=False)],
     )
+
+
+_TICKET = "tickets.subject, tickets.text AS asked, tickets.external_id, tickets.language, contact"
+
+
+@dataclass(frozen=True)
+class RatedCandidate:
+    """A current rating with what it was about."""
+
+    rating_id: str
+    candidate_id: str
+    suggestion_id: str
+    label: str
+    model: str
+    text: str
+    question: str
+    external_id: str
+    language: str
+    created: str
+    contact: str
+    rating: Rating
+
+    @property
+    def overall(self) -> float | None:
+        """The weighted mean of the scores, None if there are none."""
+        return overall(self.rating)
+
+
+@dataclass(frozen=True)
+class SentReply:
+    """What an agent sent to a customer, starting from a candidate."""
+
+    outcome_id: str
+    text: str
+    question: str
+    external_id: str
+    language: str
+    created: str
+    contact: str
+
+
+@dataclass(frozen=True)
+class Flags:
+    """How many current ratings a model has and how many of them say: critical."""
+
+    ratings: int
+    critical: int
+
+
+def score_counts(rubric: Rubric, *, db: Database) -> dict[tuple[str, str], dict[int, int]]:
+    """By model and criterion: how often each score was given in current ratings."""
+    rows = db.query(
+        """SELECT candidates.model, criterion, score, count(*) AS number
+           FROM current_ratings AS rating
+           JOIN candidates ON candidates.id = rating.candidate_id
+           JOIN scores ON scores.rating_id = rating.id
+           WHERE rating.rubric = ? AND rating.rubric_version = ?
+           GROUP BY candidates.model, criterion, score""",
+        [rubric.name, rubric.version],
+    )
+    counts: dict[tuple[str, str], dict[int, int]] = {}
+    for row in rows:
+        counts.setdefault((row["model"], row["criterion"]), {})[row["score"]] = row["number"]
+    return counts
+
+
+def rating_flags(rubric: Rubric, *, db: Database) -> dict[str, Flags]:
+    """By model: how many current ratings there are by this rubric, and how many are critical."""
+    rows = db.query(
+        """SELECT candidates.model, count(*) AS ratings, sum(rating.critical) AS critical
+           FROM current_ratings AS rating
+           JOIN candidates ON candidates.id = rating.candidate_id
+           WHERE rating.rubric = ? AND rating.rubric_version = ?
+           GROUP BY candidates.model""",
+        [rubric.name, rubric.version],
+    )
+    return {row["model"]: Flags(row["ratings"], row["critical"]) for row in rows}
+
+
+def current_ratings(*, db: Database) -> list[RatedCandidate]:
+    """All ratings that were not superseded, oldest first."""
+    rows = db.query(
+        f"""SELECT rating.id AS rating_id, rating.candidate_id, suggestion_id, label, model,
+                   candidates.text, {_TICKET}, rating.created, rater, rubric, rubric_version,
+                   critical, comment, ideal_answer,
+                   (SELECT json_group_object(criterion, score) FROM scores
+                    WHERE rating_id = rating.id) AS scores
+            FROM current_ratings AS rating
+            JOIN candidates ON candidates.id = rating.candidate_id
+            JOIN suggestions ON suggestions.id = candidates.suggestion_id
+            JOIN tickets ON tickets.id = suggestions.ticket_id
+            ORDER BY rating.created, rating.rowid"""  # noqa: S608 - no value in it
+    )
+    return [_rated(row) for row in rows]
+
+
+def sent_replies(*, db: Database) -> list[SentReply]:
+    """What was sent, oldest first; the candidate's own text where it was sent as it stood."""
+    rows = db.query(
+        f"""SELECT outcomes.id AS outcome_id, {_TICKET}, outcomes.created,
+                   CASE trim(final_text) WHEN '' THEN candidates.text ELSE final_text END AS text
+            FROM outcomes
+            JOIN candidates ON candidates.id = outcomes.candidate_id
+            JOIN suggestions ON suggestions.id = candidates.suggestion_id
+            JOIN tickets ON tickets.id = suggestions.ticket_id
+            WHERE outcomes.kind = 'sent' ORDER BY outcomes.created, outcomes.rowid"""  # noqa: S608
+    )
+    return [SentReply(question=_question(row), **row) for row in rows]
+
+
+def salt_for(purpose: str, *, db: Database) -> str:
+    """A random text of this database for this purpose, always the same once it was made."""
+    db.execute(
+        "INSERT OR IGNORE INTO salts (purpose, salt) VALUES (?, ?)",
+        [purpose, secrets.token_hex(16)],
+    )
+    row = db.execute("SELECT salt FROM salts WHERE purpose = ?", [purpose]).fetchone()
+    return str(row[0])
+
+
+def _question(row: dict[str, Any]) -> str:
+    return Ticket(subject=row.pop("subject"), text=row.pop("asked")).question
+
+
+def _rated(row: Mapping[str, Any]) -> RatedCandidate:
+    rest = dict(row)
+    question = _question(rest)
+    rating = Rating(
+        rater=rest.pop("rater"),
+        rubric=rubric_named(rest.pop("rubric"), int(rest.pop("rubric_version"))),
+        scores=json.loads(rest.pop("scores")),
+        critical=bool(rest.pop("critical")),
+        comment=rest.pop("comment"),
+        ideal_answer=rest.pop("ideal_answer"),
+    )
+    return RatedCandidate(rating=rating, question=question, **rest)

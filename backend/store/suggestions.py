@@ -13,7 +13,7 @@ from sqlite_utils import Database
 from backend.domain.errors import UnknownCandidate, UnknownSuggestion
 from backend.domain.suggestion import LABELS, CandidateState, Prefer, balanced_order
 from backend.domain.ticket import Ticket
-from backend.store.database import new_id, now, transaction
+from backend.system.database import new_id, now, transaction
 
 PRIORITIES: Mapping[Prefer, int] = {"now": 0, "background": 1}
 

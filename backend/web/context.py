@@ -12,7 +12,7 @@ from sqlite_utils import Database
 
 from backend.domain.errors import TooManyFollowers
 from backend.settings import Settings
-from backend.store.database import connect
+from backend.system.database import connect
 
 
 def settings() -> Settings:

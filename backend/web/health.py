@@ -16,8 +16,8 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 from sqlite_utils import Database
 
-from backend.services.overview import model_states, ready
-from backend.store import throughput
+from backend.services.status import model_states, ready
+from backend.store import queue
 from backend.web import auth, context
 
 bp = Blueprint("health", __name__)
@@ -26,7 +26,7 @@ bp = Blueprint("health", __name__)
 @bp.get("/healthz")
 def get_healthz() -> ResponseReturnValue:
     """The web process lives and reads its database."""
-    throughput.waiting(context.store())
+    queue.waiting(context.store())
     return {"status": "ok"}
 
 
@@ -59,7 +59,7 @@ class _StoreCollector(Collector):
         yield GaugeMetricFamily(
             "suggest_answer_queue",
             "Candidates waiting or written now",
-            throughput.waiting(self._db),
+            queue.waiting(self._db),
         )
         candidates = CounterMetricFamily(
             "suggest_answer_candidates", "Candidates by model and end", labels=["model", "state"]
@@ -70,7 +70,7 @@ class _StoreCollector(Collector):
         seconds = SummaryMetricFamily(
             "suggest_answer_seconds", "From click to the end of a reply", labels=["model"]
         )
-        for row in throughput.totals(self._db):
+        for row in queue.totals(self._db):
             candidates.add_metric([row["model"], row["state"]], row["count"])
             if row["state"] == "done":
                 for kind in ("prompt", "cached", "completion"):

@@ -9,9 +9,9 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from backend.domain.errors import BadInput
-from backend.services import deploying
-from backend.services.overview import model_states
-from backend.store.aliases import promotions
+from backend.services import deploy
+from backend.services.status import model_states
+from backend.store.promotions import promotions
 from backend.web import auth, context, payloads
 
 bp = Blueprint("models", __name__, url_prefix="/api/v1/models")
@@ -37,7 +37,7 @@ def post_model() -> ResponseReturnValue:
     if payload.kind == "gguf":
         if not payload.path:
             raise BadInput("A GGUF needs `path`: where the file lies on this server.")
-        deploying.add_gguf(
+        deploy.add_gguf(
             Path(payload.path),
             name=payload.name,
             sha256=payload.sha256,
@@ -45,7 +45,7 @@ def post_model() -> ResponseReturnValue:
             db=db,
         )
     elif payload.kind == "chat":
-        deploying.add_chat(
+        deploy.add_chat(
             payload.name,
             payload.base_url,
             remote_name=payload.remote_name,
@@ -54,42 +54,42 @@ def post_model() -> ResponseReturnValue:
             db=db,
         )
     else:
-        deploying.add_nearest(name=payload.name or "nearest", active=payload.active, db=db)
+        deploy.add_nearest(name=payload.name or "nearest", active=payload.active, db=db)
     return _all(), 201
 
 
 @bp.post("/<name>/activate")
 def post_activate(name: str) -> ResponseReturnValue:
     """The model answers clicks from now on."""
-    deploying.activate(name, db=context.store())
+    deploy.activate(name, db=context.store())
     return _all()
 
 
 @bp.post("/<name>/deactivate")
 def post_deactivate(name: str) -> ResponseReturnValue:
     """The model answers no new click from now on."""
-    deploying.deactivate(name, db=context.store())
+    deploy.deactivate(name, db=context.store())
     return _all()
 
 
 @bp.post("/<name>/promote")
 def post_promote(name: str) -> ResponseReturnValue:
     """`production` becomes this model once it has answered."""
-    deploying.promote(name, db=context.store())
+    deploy.promote(name, db=context.store())
     return _all(), 202
 
 
 @bp.post("/<name>/rollback")
 def post_rollback(name: str) -> ResponseReturnValue:
     """`production`, which is this model, becomes again what it was before."""
-    deploying.roll_back(name, db=context.store())
+    deploy.roll_back(name, db=context.store())
     return _all(), 202
 
 
 @bp.delete("/<name>")
 def delete_model(name: str) -> ResponseReturnValue:
     """Take the model out for good; its ratings stay."""
-    deploying.remove(name, db=context.store())
+    deploy.remove(name, db=context.store())
     return _all()
 
 

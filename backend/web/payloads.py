@@ -1,18 +1,33 @@
-"""JSON in: what each call accepts, checked before anything is done."""
+"""JSON in: what each call accepts, checked before anything is done.
+
+JSON out: suggestions and candidates as callers see them.
+
+Which model wrote a candidate, and how fast, is told only to a rater who has rated them all.
+"""
 
 from __future__ import annotations
 
-from typing import Literal, TypeVar
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeVar
 
 from flask import request
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
+from sqlite_utils import Database
 
 from backend.domain.errors import BadInput
 from backend.domain.rating import Rating
 from backend.domain.rubric import rubric_named
-from backend.domain.suggestion import OutcomeKind, Prefer
+from backend.domain.suggestion import OutcomeKind, Prefer, suggestion_state
 from backend.domain.ticket import Ticket
-from backend.services.suggesting import Ask
+from backend.privacy import placeholders_in
+from backend.services.blind import blind
+from backend.services.suggest import Ask, place
+from backend.settings import Settings
+from backend.store.models import stored_models
+from backend.store.ratings import rated_candidates, revealed
+from backend.store.suggestions import Candidate, Suggestion
+from backend.web.errors import problem_title, problem_type
 
 
 class _Payload(BaseModel):
@@ -112,3 +127,121 @@ def rating(*, rater: str, rubric: str) -> Rating:
         comment=payload.comment,
         ideal_answer=payload.ideal_answer,
     )
+
+
+Json = dict[str, Any]
+
+BLIND_DETAILS = {
+    "EngineUnreachable": "It could not be reached. Ask again; if it stays so, tell an admin.",
+    "EngineTimeout": "It did not answer in time. Ask again; if it stays so, tell an admin.",
+    "EngineBusy": "It has no room now. Ask again in a moment.",
+    "EngineRefused": "It refused to write a reply. Ask again, or tell an admin.",
+    "EngineUnauthorized": "It does not accept the key. An admin has to look at it.",
+    "EngineError": "It failed. Ask again; if it stays so, tell an admin.",
+}
+
+
+def seen_by(
+    rater: str,
+    found: Suggestion,
+    *,
+    settings: Settings,
+    db: Database,
+    moment: datetime | None = None,
+) -> Suggestion:
+    """The suggestion as this rater may see it: at one pace until all is rated."""
+    if rater and revealed(found.id, rater, db=db):
+        return found
+    return blind(
+        found,
+        stored=stored_models(db),
+        showing=settings.suggest.showing,
+        moment=moment or datetime.now(UTC),
+    )
+
+
+def suggestion_json(seen: Suggestion, *, rater: str, settings: Settings, db: Database) -> Json:
+    """A whole suggestion that was made ready for this rater by `seen_by`."""
+    rated = rated_candidates(seen.id, rater, db=db) if rater else set()
+    open_to_rater = bool(rater) and revealed(seen.id, rater, db=db)
+    where = place(seen, slots=settings.runner.slots, db=db)
+    return {
+        "id": seen.id,
+        "state": state_of(seen),
+        "revision": seen.revision,
+        "created": seen.created,
+        "steering": seen.steering,
+        "prefer": seen.prefer,
+        "rubric": settings.rubric,
+        "queue": {"ahead": where.ahead, "seconds": where.seconds},
+        "candidates": [
+            candidate_json(one, rated=one.id in rated, reveal=open_to_rater)
+            for one in seen.candidates
+        ],
+    }
+
+
+def state_of(found: Suggestion) -> str:
+    """The suggestion's state, from its candidates'."""
+    return suggestion_state([one.state for one in found.candidates])
+
+
+def candidate_json(candidate: Candidate, *, rated: bool, reveal: bool) -> Json:
+    """A candidate; model and seconds are null unless revealed."""
+    return {
+        "id": candidate.id,
+        "label": candidate.label,
+        "state": candidate.state,
+        "text": candidate.text,
+        "revision": candidate.revision,
+        "finish": candidate.finish,
+        "problem": problem_json(candidate, reveal=reveal),
+        "placeholders": list(placeholders_in(candidate.text)),
+        "sources": [_source(passage) for passage in candidate.passages],
+        "rated": rated,
+        "model": candidate.model if reveal else None,
+        "seconds": _seconds(candidate) if reveal else None,
+    }
+
+
+def problem_json(candidate: Candidate, *, reveal: bool) -> Json | None:
+    """Why a candidate failed, or why it waits for another try.
+
+    What an endpoint said, and which model it was, is told only if revealed.
+    """
+    if not candidate.problem:
+        return None
+    detail = candidate.problem_detail or ""
+    if not reveal and candidate.problem in BLIND_DETAILS:
+        detail = BLIND_DETAILS[candidate.problem]
+    elif not reveal:
+        detail = detail.replace(candidate.model, "This model")
+    return {
+        "type": problem_type(candidate.problem),
+        "title": problem_title(candidate.problem),
+        "detail": detail,
+    }
+
+
+def _source(passage: Mapping[str, Any]) -> Json:
+    return {name: passage[name] for name in ("title", "kind", "url", "key")}
+
+
+def _seconds(candidate: Candidate) -> Json:
+    start = datetime.fromisoformat(candidate.queued)
+    return {
+        name: (datetime.fromisoformat(moment) - start).total_seconds() if moment else None
+        for name, moment in (("first_text", candidate.first_text), ("total", candidate.finished))
+    }
+
+
+def utf16_length(text: str) -> int:
+    """Length as JavaScript counts it: offsets of events are for `String.slice`."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def growth(before: str, after: str) -> tuple[int, str]:
+    """Where to cut what a caller has, and what to append, so that it becomes `after`."""
+    if after.startswith(before):
+        return utf16_length(before), after[len(before) :]
+    return 0, after

@@ -6,10 +6,8 @@ from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
 from backend.domain.errors import BadInput
-from backend.domain.rubric import WEIGHT_TOTAL, rubric_named
-from backend.domain.rubric_words import LANGUAGES, ORIGINAL, in_language
-from backend.services.report_tables import as_csv, as_value
-from backend.services.reports import report
+from backend.domain.rubric import LANGUAGES, ORIGINAL, WEIGHT_TOTAL, in_language, rubric_named
+from backend.services.report import as_csv, as_value, report
 from backend.web import auth, context
 
 bp = Blueprint("reports", __name__, url_prefix="/api/v1")

@@ -8,13 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from backend.domain.errors import BadInput, ZohoError, ZohoNotConnected, ZohoSignInFailed
-from backend.zoho.answers import rows_of
-from backend.zoho.calls import Api
+from backend.zoho.client import Api
 from backend.zoho.connection import Connection, ConnectionFile, Tokens
 from backend.zoho.credits import LIST_PAGE, Budget
-from backend.zoho.hosts import Hosts, checked_crm
-from backend.zoho.scopes import NAMES, PRODUCTS, advice, missing, products
-from backend.zoho.sign_in import Client, exchange, revoke
+from backend.zoho.data_centres import Hosts, checked_crm
+from backend.zoho.oauth import NAMES, PRODUCTS, Client, advice, exchange, missing, products, revoke
+from backend.zoho.responses import rows_of
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from backend.domain.errors import ZohoNotConnected, ZohoThrottled, ZohoUnreachable
-from backend.zoho.hosts import Hosts
-from backend.zoho.private_files import private_folder, write_private
-from backend.zoho.sign_in import Client, Grant, refresh
+from backend.system.files import private_folder, write_private
+from backend.zoho.data_centres import Hosts
+from backend.zoho.oauth import Client, Grant, refresh
 
 EARLY_SECONDS = 60.0
 TOKENS_IN_TEN_MINUTES = 9

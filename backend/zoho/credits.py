@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.domain.errors import CreditsSpent
-from backend.zoho.private_files import write_private
-from backend.zoho.scopes import NAMES
+from backend.system.files import write_private
+from backend.zoho.oauth import NAMES
 
 RECORD, LIST_PAGE = 1, 3
 DAY_SECONDS = 86_400.0

@@ -17,9 +17,9 @@ from typing import Any
 from urllib.parse import quote
 
 from backend.domain.errors import ZohoError, ZohoNotFound
-from backend.zoho.answers import moment_of, page_of, record_of, rows_of
-from backend.zoho.calls import NO_HEADERS, Api
-from backend.zoho.journal import Kept, Page, Span
+from backend.zoho.client import NO_HEADERS, Api
+from backend.zoho.responses import moment_of, page_of, record_of, rows_of
+from backend.zoho.sync_state import Kept, Page, Span
 
 Json = dict[str, Any]
 OVERLAP = timedelta(minutes=15)

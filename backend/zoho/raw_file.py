@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from backend.zoho.private_files import open_private, private_folder, replace, room, write_all
+from backend.system.files import open_private, private_folder, replace, room, write_all
 
 _ID = re.compile(rb'\{"id":"([^"\\]+)"')
 _DELETED = b',"deleted":true}\n'

@@ -29,13 +29,11 @@ from transformers import AutoTokenizer
 
 from scripts.bench.real_vocabularies import VOCABULARIES, write_tokenizer
 from tests.trainer.tiny_models import CONFIGS, read_aloud, write_model
-from trainer.converter import convert_with
-from trainer.gguf_file import write_gguf
-from trainer.parity import Parity, parity, prompts, written
-from trainer.quantise import quiet
-from trainer.questions import QUESTIONS
-from trainer.reference import reference_logits
-from trainer.vocabularies import add_vocabulary
+from trainer.gguf.convert import convert_with, write_gguf
+from trainer.gguf.parity import QUESTIONS, Parity, parity, prompts, written
+from trainer.gguf.quantise import quiet
+from trainer.gguf.reference import reference_logits
+from trainer.gguf.vocabulary import add_vocabulary
 
 SIGNS = "aіїєґҐЖ щ'’\"–—…€🙂\n\t  .,!?{}<>|/0123456789ßéЇ"  # noqa: RUF001
 FAMILIES = ("llama", "llama with biases, tied", "llama 3", "mistral", "qwen2", "qwen3")

@@ -74,9 +74,9 @@ def _make(work: Path, shape: str) -> int:
     """The model and an adapter, with random weights; returns how many weights there are."""
     import torch
 
-    from trainer.presets import preset_named
+    from trainer.gguf.tensor_files import write_tensors
     from trainer.record import Record, write_record
-    from trainer.tensor_files import write_tensors
+    from trainer.tuning.settings import preset_named
 
     base, adapter = work / "base", work / "adapter"
     shapes = _write_config(base, SHAPES[shape])
@@ -126,11 +126,11 @@ def _write_config(base: Path, shape: dict[str, int]) -> dict[str, tuple[int, ...
 
 def _run(step: str, work: Path) -> None:
     """One step, in this process; prints its seconds."""
-    from trainer.gguf_file import write_gguf
-    from trainer.merge import merge
-    from trainer.parity import Written, parity, prompts, written
-    from trainer.quantise import quantise
-    from trainer.reference import reference_logits, save_logits, saved_logits
+    from trainer.gguf.convert import write_gguf
+    from trainer.gguf.merge import merge
+    from trainer.gguf.parity import Written, parity, prompts, written
+    from trainer.gguf.quantise import quantise
+    from trainer.gguf.reference import reference_logits, save_logits, saved_logits
 
     merged, plain, small = work / "merged", work / "F16.gguf", work / "Q4_K_M.gguf"
     texts = work / "written.json"

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from backend.domain import prompt
-from backend.services.deploying import add_gguf
+from backend.services.deploy import add_gguf
 from backend.store.database import open_database
 from backend.store.models import runners
 from tests.product import Product, running

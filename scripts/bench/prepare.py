@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _PROGRAM = """
 import os, sys, time
 from pathlib import Path
-from trainer.prepare import Sources, prepare
+from trainer.data.prepare import Sources, prepare
 if __name__ == "__main__":
     stages, start = {}, time.monotonic()
     prepare(

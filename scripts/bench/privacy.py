@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     console = Console()
     rows = read_sets(given.folder, given.half)
     before = _resident_mb()
-    from backend.privacy import find
+    from backend.privacy.detect import find
 
     find("Warm up: Олена Коваленко and John, tel. +380501234567.")
     console.print(f"{len(rows)} texts, half: {given.half}")

@@ -11,7 +11,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from backend.privacy import Known, Span
+from backend.privacy import Span
+from backend.privacy.detect.known import Known
 from scripts.bench.privacy_scores import ALL, Finder, score
 from scripts.bench.privacy_sets import Row
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from backend.privacy import Known, Span
+from backend.privacy import Span
+from backend.privacy.detect.known import Known
 from scripts.bench.privacy_sets import Gold, Row, with_contact
 
 ALL = "(all)"

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.domain.errors import BadInput
-from backend.privacy import LABELS, Known
+from backend.privacy import LABELS
+from backend.privacy.detect.known import Known
 
 LABEL_OF: dict[str, str] = {
     "PERSON": "NAME",
@@ -23,7 +24,7 @@ LABEL_OF: dict[str, str] = {
 }
 LABEL_OF |= {label: label for label in LABELS}
 NOT_ASKED = frozenset(
-    {"GPE", "ORGANIZATION", "DATE_TIME", "NRP", "AGE", "TITLE", "DOMAIN_NAME", "ZIP_CODE"}
+    {"KEEP", "GPE", "ORGANIZATION", "DATE_TIME", "NRP", "AGE", "TITLE", "DOMAIN_NAME", "ZIP_CODE"}
 )
 
 
@@ -105,6 +106,6 @@ def _nominative(name: str, language: str) -> str:
     """The dictionary form of a Cyrillic name; a help desk's record is not inflected."""
     if language not in ("uk", "ru"):
         return name
-    from backend.privacy.roles import nominative
+    from backend.privacy.lexicon import nominative
 
     return " ".join(nominative(word, language).capitalize() for word in name.split())

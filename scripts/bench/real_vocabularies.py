@@ -8,7 +8,7 @@ from typing import Any
 
 import gguf
 
-from trainer.vocabularies.byte_level import SPLITS
+from trainer.gguf.vocabulary import SPLITS
 
 VOCABULARIES = {
     "llama-spm": "",

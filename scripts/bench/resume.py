@@ -23,9 +23,9 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.bench.train_shapes import write_base
-from trainer.checkpoints import CHECKPOINT
-from trainer.prepare import Choices, prepare
+from trainer.data.prepare import Choices, prepare
 from trainer.record import Record, read_record
+from trainer.tuning.checkpoints import CHECKPOINT
 
 CORPUS = Path(__file__).resolve().parents[2] / "demo" / "corpus"
 CHANGES = (

@@ -24,12 +24,11 @@ from rich.console import Console
 from rich.table import Table
 from sqlite_utils import Database
 
-from backend.domain.article import SolvedTicket
-from backend.domain.prompt import Passage
-from backend.services.importing import import_files
+from backend.domain.passage import Passage, SolvedTicket
+from backend.knowledge.ranking import find_passages, passages_for
+from backend.knowledge.store import solved_tickets
+from backend.services.import_knowledge import import_files
 from backend.store.database import open_database
-from backend.store.knowledge import solved_tickets
-from backend.store.search import find_passages, passages_for
 
 Thing = TypeVar("Thing")
 THRESHOLDS = (0.1, 0.12, 0.15, 0.18, 0.2, 0.25, 0.3)

@@ -13,8 +13,8 @@ import torch
 from transformers import AutoModelForCausalLM, GPTJConfig, LlamaConfig
 
 from backend.domain.example import Example
-from trainer.pretrain import Shape as TinyShape
-from trainer.pretrain import byte_level_tokenizer
+from trainer.tuning.pretrain import Shape as TinyShape
+from trainer.tuning.pretrain import byte_level_tokenizer
 
 CPU: Mapping[str, Any] = {
     "compute": "float32",
@@ -106,7 +106,7 @@ def write_examples(base: Path, folder: Path, *, rows: int, longest: int, full: b
 def _filled(example: Example, base: Path, longest: int) -> Example:
     from transformers import AutoTokenizer
 
-    from trainer.rows import row
+    from trainer.tuning.batches import row
 
     tokenizer = AutoTokenizer.from_pretrained(base)
     answer = example.answer.split()

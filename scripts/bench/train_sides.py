@@ -20,11 +20,11 @@ import torch
 from transformers import AutoTokenizer
 
 from backend.domain.example import training_messages
-from trainer.loop import Task, optimise
-from trainer.prepare import read_examples
-from trainer.quantised import load_in_four_bits, with_adapter
-from trainer.rows import Row, rendered, row
-from trainer.settings import LoopSettings, TrainingSettings
+from trainer.data.prepare import read_examples
+from trainer.tuning.batches import Row, rendered, row
+from trainer.tuning.loop import Task, optimise
+from trainer.tuning.quantised_base import load_in_four_bits, with_adapter
+from trainer.tuning.settings import LoopSettings, TrainingSettings
 
 Job = dict[str, Any]
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from sqlite_utils import Database
 
 from backend.domain.ticket import Ticket
-from backend.store.database import new_id, now, transaction
 from backend.store.models import Model, add_model
 from backend.store.suggestions import add_suggestion, suggestion
+from backend.system.database import new_id, now, transaction
 
 QUESTION = Ticket(subject="Cannot log in", text="My password is refused.", external_id="desk-7")
 

@@ -6,14 +6,14 @@ import pytest
 from sqlite_utils import Database
 
 from backend.domain.errors import BadInput, UnusableModel
-from backend.services import deploying
-from backend.services.writers import Writers
+from backend.services import deploy
+from backend.services.answer import Writers
 from backend.settings import Settings
 from backend.store.models import model_named
 
 
 def test_an_endpoint_keeps_the_name_of_its_keys_variable_only(db: Database) -> None:
-    deploying.add_chat(
+    deploy.add_chat(
         "gpt", "https://api.openai.com/v1/", db=db, remote_name="gpt-4o", key_variable="MY_KEY"
     )
 
@@ -39,12 +39,12 @@ def test_an_endpoint_keeps_the_name_of_its_keys_variable_only(db: Database) -> N
 )
 def test_an_address_that_is_none_is_refused(db: Database, url: str) -> None:
     with pytest.raises(BadInput, match="no base URL"):
-        deploying.add_chat("m", url, db=db)
+        deploy.add_chat("m", url, db=db)
 
 
 def test_a_password_in_an_address_is_refused_and_not_repeated(db: Database) -> None:
     with pytest.raises(BadInput, match="environment variable") as error:
-        deploying.add_chat("m", "https://user:hunter2@host/v1", db=db)
+        deploy.add_chat("m", "https://user:hunter2@host/v1", db=db)
 
     assert "hunter2" not in str(error.value)
 
@@ -52,11 +52,11 @@ def test_a_password_in_an_address_is_refused_and_not_repeated(db: Database) -> N
 @pytest.mark.parametrize("variable", ["sk-abc123", "MY KEY", "1KEY", "KEY=1"])
 def test_a_key_is_not_taken_for_its_variables_name(db: Database, variable: str) -> None:
     with pytest.raises(BadInput, match="OPENAI_API_KEY"):
-        deploying.add_chat("m", "http://127.0.0.1:1/v1", db=db, key_variable=variable)
+        deploy.add_chat("m", "http://127.0.0.1:1/v1", db=db, key_variable=variable)
 
 
 def test_an_endpoint_whose_key_is_missing_says_which_variable(db: Database) -> None:
-    model = deploying.add_chat("m", "http://127.0.0.1:1/v1", db=db, key_variable="MY_KEY")
+    model = deploy.add_chat("m", "http://127.0.0.1:1/v1", db=db, key_variable="MY_KEY")
 
     with pytest.raises(UnusableModel, match="MY_KEY, which is not set"):
         Writers(Settings(), db, environment={}).engine(model, runner=None, exclude_source="")

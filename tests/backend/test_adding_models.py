@@ -24,18 +24,12 @@ from backend.domain.errors import (
 )
 from backend.domain.model_card import ModelCard
 from backend.domain.ticket import Ticket
-from backend.services import deploying
-from backend.services.overview import model_states, ready
-from backend.services.suggesting import Ask, suggest
-from backend.setting_groups import SuggestSettings
+from backend.services import deploy
+from backend.services.status import model_states, ready
+from backend.services.suggest import Ask, suggest
+from backend.settings import SuggestSettings
 from backend.store import queue
-from backend.store.models import (
-    Runner,
-    active_models,
-    keep_runner,
-    model_named,
-    models,
-)
+from backend.store.models import Runner, active_models, keep_runner, model_named, models
 from backend.store.suggestions import suggestion
 from tests.backend.candidates import add_models
 from tests.tiny_gguf import write_tiny_gguf
@@ -63,7 +57,7 @@ def put_card(card: ModelCard, place: Path) -> None:
 
 
 def test_a_gguf_is_registered_under_its_file_name_with_its_hash(db: Database, file: Path) -> None:
-    model = deploying.add_gguf(file, db=db)
+    model = deploy.add_gguf(file, db=db)
 
     assert model.name == "support-7b.Q4_K_M"
     assert model.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
@@ -78,7 +72,7 @@ def test_its_card_gives_name_and_budget(db: Database, file: Path, name: str) -> 
     card = card_for(file, prompt_tokens=512, prompt_format=prompt.FORMAT)
     put_card(card, file.with_name(name))
 
-    model = deploying.add_gguf(file, db=db, active=True)
+    model = deploy.add_gguf(file, db=db, active=True)
 
     assert (model.name, model.prompt_tokens) == ("support-7b", 512)
     assert model_named("support-7b", db=db).model_card == card
@@ -89,20 +83,20 @@ def test_a_files_own_card_comes_before_the_folders(db: Database, file: Path) -> 
     put_card(card_for(file, name="folder"), file.with_name("model_card.json"))
     put_card(card_for(file, name="own"), file.with_name(f"{file.stem}.model_card.json"))
 
-    assert deploying.add_gguf(file, db=db).name == "own"
+    assert deploy.add_gguf(file, db=db).name == "own"
 
 
 def test_a_name_that_is_given_comes_before_the_cards(db: Database, file: Path) -> None:
     put_card(card_for(file), file.with_name("model_card.json"))
 
-    assert deploying.add_gguf(file, db=db, name="mine").name == "mine"
+    assert deploy.add_gguf(file, db=db, name="mine").name == "mine"
 
 
 def test_hashes_may_be_written_in_capitals(db: Database, file: Path) -> None:
     card = card_for(file)
     put_card(card_for(file, sha256=card.sha256.upper()), file.with_name("model_card.json"))
 
-    assert deploying.add_gguf(file, db=db, sha256=card.sha256.upper()).sha256 == card.sha256
+    assert deploy.add_gguf(file, db=db, sha256=card.sha256.upper()).sha256 == card.sha256
 
 
 def _gone(file: Path) -> None:
@@ -157,35 +151,35 @@ def test_what_cannot_serve_is_refused_and_not_registered(
     spoil(file)
 
     with pytest.raises(kind, match=says):
-        deploying.add_gguf(file, db=db)
+        deploy.add_gguf(file, db=db)
 
     assert models(db) == []
 
 
 def test_another_file_than_the_approved_one_is_refused(db: Database, file: Path) -> None:
     with pytest.raises(HashMismatch, match="that you gave"):
-        deploying.add_gguf(file, db=db, sha256="cd" * 32)
+        deploy.add_gguf(file, db=db, sha256="cd" * 32)
 
 
 def test_a_name_is_taken_for_good(db: Database, file: Path) -> None:
-    deploying.add_gguf(file, db=db, name="m")
+    deploy.add_gguf(file, db=db, name="m")
     with pytest.raises(NameTaken, match=r"is registered\. Choose another name, such as m-2"):
-        deploying.add_nearest(db=db, name="m")
+        deploy.add_nearest(db=db, name="m")
 
-    deploying.remove("m", db=db)
+    deploy.remove("m", db=db)
 
     with pytest.raises(NameTaken, match="was removed, but its ratings stay"):
-        deploying.add_gguf(file, db=db, name="m")
+        deploy.add_gguf(file, db=db, name="m")
 
 
 @pytest.mark.parametrize("name", ["", ".", "-m", "a b", "a/b", "a,b", "модель", "m" * 65, "m\n"])
 def test_a_name_must_fit_into_addresses_and_reports(db: Database, name: str) -> None:
     with pytest.raises(BadInput, match="no model name"):
-        deploying.add_nearest(db=db, name=name)
+        deploy.add_nearest(db=db, name=name)
 
 
 def test_unknown_models_can_be_neither_activated_nor_promoted_nor_removed(db: Database) -> None:
-    for verb in (deploying.activate, deploying.deactivate, deploying.promote, deploying.remove):
+    for verb in (deploy.activate, deploy.deactivate, deploy.promote, deploy.remove):
         with pytest.raises(UnknownModel, match="Registered: none yet"):
             verb("m", db=db)
 
@@ -199,7 +193,7 @@ def test_what_a_removed_model_had_not_finished_fails_with_the_reason(db: Databas
     work = queue.claim(["m"], lease_seconds=30, db=db)
     assert work
 
-    deploying.remove("m", db=db)
+    deploy.remove("m", db=db)
 
     for one in asked:
         found = {each.model: each for each in suggestion(one.id, db=db).candidates}
@@ -209,9 +203,9 @@ def test_what_a_removed_model_had_not_finished_fails_with_the_reason(db: Databas
 
 
 def test_a_models_state_is_its_runners(db: Database, file: Path) -> None:
-    deploying.add_gguf(file, db=db, name="m", active=True)
+    deploy.add_gguf(file, db=db, name="m", active=True)
     add_models(["far"], db=db)
-    deploying.add_nearest(db=db)
+    deploy.add_nearest(db=db)
 
     assert [one.state for one in model_states(db)] == ["stopped", "remote", "ready"]
     assert not ready(db)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.services.deploying import add_gguf, add_nearest
+from backend.services.deploy import add_gguf, add_nearest
 from backend.store.database import open_database
 from tests.product import Json, Product, running
 from tests.shared_sets import SHARED, on_shared_sets

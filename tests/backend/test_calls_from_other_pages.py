@@ -9,8 +9,7 @@ from flask.testing import FlaskClient
 
 from backend.app import create_app
 from backend.domain.errors import BadSettings
-from backend.setting_groups import WebSettings
-from backend.settings import Settings, read_settings
+from backend.settings import Settings, WebSettings, read_settings
 
 WIDGET = "https://0a1b2c.zappsusercontent.com"
 KEY = "correct-horse-battery"

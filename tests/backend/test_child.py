@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import pytest
 
-from backend.child import LONGEST_PAUSE_SECONDS, Child, Command, pause_seconds
+from backend.system.processes import LONGEST_PAUSE_SECONDS, Child, Command, pause_seconds
 
 Found = TypeVar("Found")
 STAYS = "import time; print('up', flush=True); time.sleep(60)"

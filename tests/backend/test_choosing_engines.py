@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from backend.services.writers import Writers
+from backend.services.answer import Writers
 from backend.settings import read_settings
 from backend.store.models import Model, Runner
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from backend.cli.asking import read_ticket
+from backend.cli.ask import read_ticket
 from backend.cli.shared import is_serving
 from backend.domain.errors import BadInput, EmptyTicket, TooLarge
 from backend.settings import Settings
-from backend.store.database import connect
 from backend.store.models import active_models
+from backend.system.database import connect
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

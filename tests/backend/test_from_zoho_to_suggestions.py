@@ -10,16 +10,15 @@ import pytest
 from click.testing import CliRunner
 from sqlite_utils import Database
 
-from backend.cleaning.duplicates import ALIKE, likeness, signatures_of
 from backend.cli import cli
+from backend.intake.deduplication import ALIKE, likeness, signatures_of
+from backend.knowledge.ranking import passages_for
+from backend.knowledge.store import solved_tickets
 from backend.privacy import generic
 from backend.store.database import open_database
-from backend.store.knowledge import solved_tickets
-from backend.store.search import passages_for
 from tests.zoho.commands import connect, raw, run
 from tests.zoho.local import LocalZoho, local_zoho
-from trainer.choices import Choices, Sources
-from trainer.prepare import prepare, read_examples
+from trainer.data.prepare import Choices, Sources, prepare, read_examples
 
 
 @pytest.fixture(scope="module")

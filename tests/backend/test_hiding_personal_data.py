@@ -10,17 +10,16 @@ import pytest
 from sqlite_utils import Database
 
 from backend.app import create_app
-from backend.domain.article import SolvedTicket
+from backend.domain.passage import SolvedTicket
 from backend.domain.ticket import Ticket
-from backend.engines.chat import ChatEngine
-from backend.privacy import recogniser_named
-from backend.services.answering import answer
-from backend.services.exporting import export_examples
-from backend.services.hiding import hide
-from backend.services.writers import Writers
+from backend.engines.chat_endpoint import ChatEngine
+from backend.knowledge.store import put_solved_tickets
+from backend.privacy.detect import recogniser_named
+from backend.services.answer import Writers, answer
+from backend.services.export import export_examples
+from backend.services.redact import hide
 from backend.settings import Settings, read_settings
 from backend.store import queue
-from backend.store.knowledge import put_solved_tickets
 from backend.store.models import Model, add_model, model_named
 from backend.store.suggestions import add_suggestion, suggestion
 from tests.openai_server import Reply, chat_server
@@ -154,7 +153,7 @@ def test_the_nearest_answer_is_found_with_the_words_themselves_and_names_nobody(
 
     async def first() -> str:
         from backend.domain.prompt import render
-        from backend.engines.engine import Request, Text
+        from backend.engines import Request, Text
 
         request = Request(SOLVED.question, render(hidden.question), 10, 0.0)
         async for piece in engine.write(request):

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from backend.cli import cli
-from backend.privacy import find
+from backend.privacy.detect import find
 from backend.store.database import open_database
 from backend.store.models import Model, add_model
 from tests.conftest import fill

@@ -10,15 +10,20 @@ from typing import Any
 
 import pytest
 
-from backend.log import MAX_BYTES, log_file, rotate, start_log
-from backend.setting_groups import LogSettings
-from backend.settings import Settings
+from backend.privacy import redact
+from backend.settings import LogSettings, Settings
+from backend.system import logging
+from backend.system.logging import MAX_BYTES, rotate
 
 WRITE = """
 import os, sys
-from backend.log import start_log
+from backend.privacy import redact
 from backend.settings import read_settings
-log = start_log(read_settings(), process=sys.argv[1])
+from backend.system.logging import start_log
+settings = read_settings()
+log = start_log(
+    settings.log_file, level=settings.log.level, process=sys.argv[1], redact=redact
+)
 sys.stdin.readline()
 for number in range(int(sys.argv[2])):
     log.info("line", number=number, long="x" * int(sys.argv[3]))
@@ -27,6 +32,18 @@ for number in range(int(sys.argv[2])):
 
 def settings_of(state_dir: Path, **log: Any) -> Settings:
     return Settings(state_dir=state_dir, log=LogSettings(**log))
+
+
+def start_log(settings: Settings, *, process: str) -> Any:
+    return logging.start_log(
+        settings.log_file, level=settings.log.level, process=process, redact=redact
+    )
+
+
+def log_file(settings: Settings) -> Path:
+    file = settings.log_file
+    assert file
+    return file
 
 
 def rows(settings: Settings) -> list[dict[str, Any]]:
@@ -126,14 +143,14 @@ def test_a_full_disk_loses_lines_but_ends_nothing(tmp_path: Path) -> None:
 
 def test_a_log_that_has_grown_large_is_put_aside_once(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
-    rotate(settings)
+    rotate(settings.log_folder)
     start_log(settings, process="web").info("small")
-    rotate(settings)
+    rotate(settings.log_folder)
     assert len(rows(settings)) == 1
 
     with log_file(settings).open("ab") as file:
         file.truncate(MAX_BYTES + 1)
-    rotate(settings)
+    rotate(settings.log_folder)
 
     assert not log_file(settings).exists()
     assert (tmp_path / "log" / "suggest-answer.jsonl.1").stat().st_size == MAX_BYTES + 1

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from backend.services.deploying import add_chat
+from backend.services.deploy import add_chat
 from backend.store.database import open_database
 from tests.openai_server import Reply, chat_server
 from tests.product import Product, running

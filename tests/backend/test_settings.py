@@ -10,15 +10,9 @@ from typing import Any
 
 import pytest
 
+from backend.cli.settings import SettingLine, explain
 from backend.domain.errors import BadSettings
-from backend.setting_lines import SettingLine, explain
-from backend.settings import (
-    FILE_VARIABLE,
-    PREFIX,
-    as_environment,
-    read_settings,
-    settings_file,
-)
+from backend.settings import FILE_VARIABLE, PREFIX, as_environment, read_settings, settings_file
 
 KEY = "correct-horse-battery"
 

@@ -9,13 +9,13 @@ import pytest
 from sqlite_utils import Database
 
 from backend.domain.ticket import Ticket
-from backend.log import start_log
-from backend.services.suggesting import Ask, suggest
-from backend.services.writers import Writers
-from backend.setting_groups import SuggestSettings
-from backend.settings import Settings
+from backend.privacy import redact
+from backend.services.answer import Writers
+from backend.services.suggest import Ask, suggest
+from backend.settings import Settings, SuggestSettings
 from backend.store.models import Model, Runner, add_model, keep_runner
 from backend.store.suggestions import Candidate, suggestion
+from backend.system.logging import start_log
 from backend.worker import Worker
 
 
@@ -39,7 +39,9 @@ def after(seconds: float, asked: str, settings: Settings, db: Database) -> Candi
     async def run() -> None:
         stop = asyncio.Event()
         asyncio.get_running_loop().call_later(seconds, stop.set)
-        log = start_log(settings, process="worker")
+        log = start_log(
+            settings.log_file, level=settings.log.level, process="worker", redact=redact
+        )
         await Worker(settings, db, log, Writers(settings, db)).run(stop)
 
     asyncio.run(run())

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from backend.domain.article import SolvedTicket
 from backend.domain.model_card import ModelCard
+from backend.domain.passage import SolvedTicket
 from backend.domain.ticket import Ticket
-from backend.engines.chat import ChatEngine
-from backend.services.answering import Answered, answer
+from backend.engines.chat_endpoint import ChatEngine
+from backend.knowledge.store import put_solved_tickets
+from backend.services.answer import Answered, answer
 from backend.settings import Settings, read_settings
 from backend.store import queue
-from backend.store.knowledge import put_solved_tickets
 from backend.store.models import Model, add_model, model_named
 from backend.store.queue import Work
 from backend.store.suggestions import Candidate, add_suggestion, cancel, suggestion

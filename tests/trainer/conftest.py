@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.trainer.tiny import LOOP, SETTINGS, SHAPE, write_corpus
-from trainer.merge import merge
-from trainer.prepare import prepare, read_examples
-from trainer.pretrain import PretrainSettings, pretrain
-from trainer.train import train
+from trainer.data.prepare import prepare, read_examples
+from trainer.gguf.merge import merge
+from trainer.tuning.pretrain import PretrainSettings, pretrain
+from trainer.tuning.train import train
 
 
 @pytest.fixture(scope="session")

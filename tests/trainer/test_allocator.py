@@ -9,12 +9,12 @@ import sys
 
 import pytest
 
-from trainer.allocator import KERNELS
+from trainer.tuning.loop import KERNELS
 
 PROGRAM = """
 import resource, sys
 import torch
-from trainer.allocator import keep_freed_memory
+from trainer.tuning.loop import keep_freed_memory
 
 print(keep_freed_memory() if sys.argv[1] == "keep" else False)
 faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -48,7 +48,7 @@ def test_freed_memory_is_used_again() -> None:
 
 PRODUCTS = """
 import torch
-from trainer.allocator import keep_few_kernels
+from trainer.tuning.loop import keep_few_kernels
 
 keep_few_kernels()
 weights = torch.ones(64, 64, dtype=torch.bfloat16)

@@ -13,14 +13,13 @@ from backend.domain.errors import BadInput
 from backend.domain.example import Example, training_messages
 from backend.domain.model_card import ModelCard
 from tests.trainer.tiny_models import CONFIGS, byte_level_tokenizer, read_aloud, write_model
-from trainer.dialect import TokenizerDialect, prompt_text
-from trainer.evaluate import Asking, Evaluation, evaluate
+from trainer.chat_format import TokenizerDialect, prompt_text
+from trainer.data.prepare import read_examples
 from trainer.evaluation.answers import ANSWERS, Answer
-from trainer.evaluation.endpoint import EndpointSubject
-from trainer.evaluation.subjects import FolderSubject, GgufSubject
-from trainer.gguf_file import write_gguf
-from trainer.prepare import read_examples
-from trainer.questions import QUESTIONS
+from trainer.evaluation.evaluate import Asking, Evaluation, evaluate
+from trainer.evaluation.subjects import EndpointSubject, FolderSubject, GgufSubject
+from trainer.gguf.convert import write_gguf
+from trainer.gguf.parity import QUESTIONS
 
 LETTERS, TOKENS = 40, 24
 

@@ -18,13 +18,11 @@ from backend.runner.gguf_header import read_header
 from backend.runner.loading import prompt_tokens
 from backend.runner.model import Model
 from tests.trainer.tiny_models import CONFIGS, byte_level_tokenizer, write_sentence_pieces
-from trainer.chat import tokenizer_of
-from trainer.dialect import TokenizerDialect
-from trainer.gguf_dialect import GgufDialect
-from trainer.gguf_file import write_gguf
-from trainer.gguf_loading import opened
-from trainer.pretrain import CHAT_TEMPLATE, END
-from trainer.rows import row, row_of
+from trainer.chat_format import GgufDialect, TokenizerDialect, tokenizer_of
+from trainer.gguf.convert import write_gguf
+from trainer.gguf.loading import opened
+from trainer.tuning.batches import row, row_of
+from trainer.tuning.pretrain import CHAT_TEMPLATE, END
 
 EXTRA = "[EXTRA_7]"
 EXAMPLE = Example(

@@ -25,8 +25,8 @@ CHANGES = (
 KEEPING = """
 import sys
 from pathlib import Path
-from trainer.hub import token_here
-from trainer.shelf import Shelf
+from trainer.hub.client import token_here
+from trainer.hub.checkpoints import Shelf
 shelf = Shelf("team/checkpoints", mark="a" * 64, token=token_here(), say=print)
 path = Path(sys.argv[1], "checkpoint.pt")
 for text in ("at step 10", "at step 20", "at step 30"):

@@ -16,16 +16,13 @@ from backend.domain.prompt import render
 from tests.openai_server import Reply as Served
 from tests.openai_server import chat_server
 from trainer.cli import main
-from trainer.evaluate import Asking, Evaluation, evaluate
+from trainer.data.prepare import read_examples
 from trainer.evaluation.answers import ANSWERS, Answer, answers
-from trainer.evaluation.comparing import figures
-from trainer.evaluation.endpoint import EndpointSubject
-from trainer.evaluation.engines import Reply
-from trainer.evaluation.intervals import difference_of, mean_of
+from trainer.evaluation.comparison import difference_of, figures, mean_of
+from trainer.evaluation.evaluate import Asking, Evaluation, evaluate
 from trainer.evaluation.measures import MEASURES, Measured
-from trainer.evaluation.subjects import FolderSubject, GgufSubject
-from trainer.gguf_file import write_gguf
-from trainer.prepare import read_examples
+from trainer.evaluation.subjects import EndpointSubject, FolderSubject, GgufSubject, Reply
+from trainer.gguf.convert import write_gguf
 
 ASKING = Asking(prompt_tokens=300, answer_tokens=12)
 

@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig
 from backend.domain.errors import BadInput, PromptTooLong
 from backend.domain.example import Example
 from backend.domain.model_card import ModelCard
-from backend.domain.prompt import Passage
+from backend.domain.passage import Passage
 from tests.openai_server import Reply as Served
 from tests.openai_server import chat_server
 from tests.trainer.tiny import SETTINGS
@@ -25,18 +25,17 @@ from tests.trainer.tiny_models import (
     write_model,
     write_sentence_pieces,
 )
-from trainer.cards import card_path
-from trainer.chat import served_tokenizer
+from trainer.chat_format import served_tokenizer
 from trainer.cli import main
-from trainer.evaluate import Asking, Evaluation, evaluate
 from trainer.evaluation.answers import answers, prompt_tokens
-from trainer.evaluation.engines import Reply
-from trainer.evaluation.subjects import FolderSubject, GgufSubject, Subject
-from trainer.gguf_file import write_gguf
-from trainer.loop import History
-from trainer.losses import answer_loss
-from trainer.rows import batch, row
-from trainer.watching import Watch
+from trainer.evaluation.evaluate import Asking, Evaluation, evaluate
+from trainer.evaluation.subjects import FolderSubject, GgufSubject, Reply, Subject
+from trainer.gguf.convert import write_gguf
+from trainer.gguf.model_card import card_path
+from trainer.tuning.batches import batch, row
+from trainer.tuning.loop import History
+from trainer.tuning.optimiser import answer_loss
+from trainer.tuning.progress import Watch
 
 ASKING = Asking(prompt_tokens=300, answer_tokens=8)
 EXAMPLE = Example(question="Where is my invoice?", answer="Open Billing.", source="ticket:1")

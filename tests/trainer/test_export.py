@@ -13,7 +13,6 @@ from gguf import GGUFReader
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 from transformers import AutoTokenizer
 
-from backend.cleaning.files import sha256_of
 from backend.domain.errors import (
     BadInput,
     BadSettings,
@@ -24,15 +23,15 @@ from backend.domain.errors import (
 )
 from backend.domain.model_card import ModelCard, check_prompt_format
 from backend.domain.prompt import render
-from trainer.converter import convert_with
-from trainer.export import Export, export
-from trainer.gguf_file import write_gguf
-from trainer.gguf_loading import opened
-from trainer.parity import Extent
-from trainer.prepare import read_examples
-from trainer.reference import reference_logits
-from trainer.room import check_disk, check_memory
-from trainer.rows import rendered
+from backend.system.files import sha256_of
+from backend.system.resources import check_disk, check_memory
+from trainer.data.prepare import read_examples
+from trainer.gguf.convert import convert_with, write_gguf
+from trainer.gguf.export import Export, export
+from trainer.gguf.loading import opened
+from trainer.gguf.parity import Extent
+from trainer.gguf.reference import reference_logits
+from trainer.tuning.batches import rendered
 
 SMALL = Extent(prompts=3, tokens=8)
 

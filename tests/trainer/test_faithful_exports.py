@@ -12,12 +12,12 @@ import pytest
 from backend.domain.errors import UnfaithfulModel
 from backend.domain.model_card import ModelCard
 from tests.trainer.tiny_models import CONFIGS, byte_level_tokenizer, write_model
-from trainer.cards import card_path
 from trainer.cli import main
-from trainer.export import Export, bytes_to_write, export
-from trainer.parity import Extent, Parity, Written, check, compared
-from trainer.quantise import KINDS, Limits
-from trainer.steps import Steps
+from trainer.gguf.export import Export, bytes_to_write, export
+from trainer.gguf.model_card import card_path
+from trainer.gguf.parity import Extent, Parity, Written, check, compared
+from trainer.gguf.quantise import KINDS, Limits
+from trainer.record import Steps
 
 SMALL = Extent(prompts=2, tokens=6)
 SAME = Parity(

@@ -16,13 +16,18 @@ from transformers import AutoModelForCausalLM
 
 from backend.domain.errors import UnusableModel
 from tests.trainer.tiny_models import CONFIGS, byte_level_tokenizer, write_model
-from trainer.families import FAMILIES, family_of
-from trainer.families.llama import LLAMA
-from trainer.families.rotary import halves_as_neighbours, neighbours_as_halves, rope_numbers
-from trainer.gguf_file import context_tokens, write_gguf
-from trainer.parity import Parity, parity, prompts, written
-from trainer.reference import reference_logits
-from trainer.tensor_files import TensorFolder
+from trainer.gguf.convert import context_tokens, write_gguf
+from trainer.gguf.families import (
+    FAMILIES,
+    LLAMA,
+    family_of,
+    halves_as_neighbours,
+    neighbours_as_halves,
+    rope_numbers,
+)
+from trainer.gguf.parity import Parity, parity, prompts, written
+from trainer.gguf.reference import reference_logits
+from trainer.gguf.tensor_files import TensorFolder
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,9 @@ from transformers import GPTJConfig, LlamaConfig
 
 from backend.domain.errors import TooLittleMemory
 from tests.trainer.tiny import SETTINGS
-from trainer.forecast import PACKED_BYTES, SPARE, Forecast, forecast
-from trainer.presets import PRESETS
-from trainer.rows import Row
+from trainer.tuning.batches import Row
+from trainer.tuning.forecast import PACKED_BYTES, SPARE, Forecast, forecast
+from trainer.tuning.settings import PRESETS
 
 T4 = (14.6e9, "a T4")
 

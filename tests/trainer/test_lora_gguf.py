@@ -10,12 +10,12 @@ from gguf import GGUFReader
 
 from backend.domain.errors import BadInput, NotAGguf, UnfaithfulModel, UnusableModel
 from trainer.cli import main
-from trainer.gguf_file import write_gguf
-from trainer.lora_gguf import AdapterExport, export_adapter, write_lora
-from trainer.merge import merge
-from trainer.parity import Extent, parity, prompts, written
-from trainer.quantise import quantise
-from trainer.reference import reference_logits
+from trainer.gguf.adapter import AdapterExport, export_adapter, write_lora
+from trainer.gguf.convert import write_gguf
+from trainer.gguf.merge import merge
+from trainer.gguf.parity import Extent, parity, prompts, written
+from trainer.gguf.quantise import quantise
+from trainer.gguf.reference import reference_logits
 
 SMALL = Extent(prompts=3, tokens=12)
 

@@ -14,9 +14,9 @@ from transformers import AutoModelForCausalLM
 
 from backend.domain.errors import UnusableModel
 from tests.trainer.tiny import SETTINGS
-from trainer.merge import merge, through_four_bits
-from trainer.quantised import load_in_four_bits, packed_layers
-from trainer.tensor_files import TensorFolder, write_tensors
+from trainer.gguf.merge import merge, through_four_bits
+from trainer.gguf.tensor_files import TensorFolder, write_tensors
+from trainer.tuning.quantised_base import load_in_four_bits, packed_layers
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 

@@ -20,15 +20,13 @@ from tests.trainer.tiny_models import (
     write_adapter,
     write_model,
 )
-from trainer.adapter import read_adapter
-from trainer.export import Export, export
-from trainer.gguf_file import write_gguf
-from trainer.lora_gguf import write_lora
-from trainer.merge import merge
-from trainer.parity import parity, prompts, written
-from trainer.quantised import load_in_four_bits
-from trainer.questions import QUESTIONS
-from trainer.reference import reference_logits
+from trainer.gguf.adapter import write_lora
+from trainer.gguf.convert import write_gguf
+from trainer.gguf.export import Export, export
+from trainer.gguf.merge import merge, read_adapter
+from trainer.gguf.parity import QUESTIONS, parity, prompts, written
+from trainer.gguf.reference import reference_logits
+from trainer.tuning.quantised_base import load_in_four_bits
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 
-from backend.domain.prompt import Passage
-from trainer.passages import helpful, nearest, shelf
-from trainer.wordings import reworded
+from backend.domain.passage import Passage
+from trainer.data.passages import helpful, nearest, shelf
+from trainer.tuning.batches import reworded
 
 SHELF = shelf(
     [

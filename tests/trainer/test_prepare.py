@@ -12,7 +12,7 @@ import pytest
 from backend.domain.errors import BadInput, BadSettings
 from backend.domain.example import Example
 from tests.trainer.tiny import write_corpus
-from trainer.prepare import Choices, prepare, read_examples
+from trainer.data.prepare import Choices, prepare, read_examples
 
 
 def test_the_same_files_and_seed_give_the_same_bytes(tmp_path: Path) -> None:

@@ -19,12 +19,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backend.cleaning.duplicates import ALIKE, likeness, signatures_of
 from backend.domain.errors import BadInput, BadSettings
+from backend.intake.deduplication import ALIKE, likeness, signatures_of
 from tests.desk_lines import Line, of_forum_thread, threads_of, ticket
 from tests.shared_sets import SHARED, on_shared_sets
-from trainer.choices import Choices, Sources
-from trainer.prepare import prepare, read_examples
+from trainer.data.prepare import Choices, Sources, prepare, read_examples
 
 WORDS = [f"{a}{b}" for a in "bdfgklmnprst" for b in ("ada", "emi", "olu", "iro", "unda", "espe")]
 

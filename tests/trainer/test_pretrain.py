@@ -8,9 +8,9 @@ from pathlib import Path
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.trainer.tiny import LOOP, SHAPE
-from trainer.prepare import read_examples
-from trainer.pretrain import CITED, PretrainSettings, pretrain
+from trainer.data.prepare import read_examples
 from trainer.record import read_record
+from trainer.tuning.pretrain import CITED, PretrainSettings, pretrain
 
 
 def test_the_base_can_be_loaded_and_has_learnt_something(base: Path) -> None:

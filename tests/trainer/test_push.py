@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from backend.cleaning.files import sha256_of
 from backend.domain.errors import Forbidden
 from backend.domain.model_card import ModelCard
-from backend.services.fetching import Reference, fetch
+from backend.services.fetch_model import Reference, fetch
+from backend.system.files import sha256_of
 from tests.hub_server import TOKEN, Hub, Repository, hub_server
 from tests.tiny_gguf import write_tiny_gguf
-from trainer.push import Push, push
+from trainer.hub.push import Push, push
 
 REPOSITORY = "team/answers"
 

@@ -17,9 +17,9 @@ from safetensors.torch import load_file
 from backend.domain.errors import BadSettings
 from tests.trainer.tiny import LOOP, SETTINGS
 from trainer.cli import main
-from trainer.group import Group
 from trainer.record import Record, read_record
-from trainer.train import check
+from trainer.tuning.distributed import Group
+from trainer.tuning.train import check
 
 CHANGES = (
     "--epochs 2 --rank 4 --alpha 8 --row-tokens 480 --prompt-tokens 300 --compute float32 "

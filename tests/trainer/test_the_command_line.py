@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.cleaning.files import sha256_of
 from backend.domain.model_card import ModelCard
+from backend.system.files import sha256_of
 from tests.trainer.tiny import write_corpus
 from trainer.cli import main
 

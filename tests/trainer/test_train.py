@@ -14,16 +14,24 @@ from transformers import AutoTokenizer
 from backend.domain.errors import BadSettings, UnusableModel
 from backend.domain.example import Example
 from tests.trainer.tiny import LOOP, SETTINGS
-from trainer.epochs import by_split, epochs, fitting
-from trainer.loop import History, Task, optimise
-from trainer.losses import answer_loss, mean_loss
-from trainer.prepare import read_examples
-from trainer.presets import preset_named
-from trainer.quantised import load_in_four_bits, packed_layers, with_adapter
+from trainer.data.prepare import read_examples
 from trainer.record import read_record
-from trainer.rows import IGNORED, Row, batch, batches, opening, row
-from trainer.settings import TrainingSettings
-from trainer.train import train
+from trainer.tuning.batches import (
+    IGNORED,
+    Row,
+    batch,
+    batches,
+    by_split,
+    epochs,
+    fitting,
+    opening,
+    row,
+)
+from trainer.tuning.loop import History, Task, optimise
+from trainer.tuning.optimiser import answer_loss, mean_loss
+from trainer.tuning.quantised_base import load_in_four_bits, packed_layers, with_adapter
+from trainer.tuning.settings import TrainingSettings, preset_named
+from trainer.tuning.train import train
 
 
 @pytest.fixture

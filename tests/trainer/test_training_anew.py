@@ -13,10 +13,10 @@ from safetensors.torch import load_file
 
 from backend.domain.errors import UnusableModel
 from tests.trainer.tiny import LOOP, SETTINGS
-from trainer.merge import merge
+from trainer.gguf.merge import merge
 from trainer.record import read_record
-from trainer.settings import TrainingSettings
-from trainer.train import train
+from trainer.tuning.settings import TrainingSettings
+from trainer.tuning.train import train
 
 SHORT = replace(SETTINGS, samples=1, sample_tokens=4, loop=replace(LOOP, epochs=1))
 OTHER = replace(SHORT, loop=replace(SHORT.loop, learning_rate=1e-3))

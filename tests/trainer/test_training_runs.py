@@ -13,16 +13,15 @@ from transformers import AutoTokenizer
 
 from backend.domain.errors import BadSettings
 from tests.trainer.tiny import LOOP, SETTINGS
-from trainer.checkpoints import BEST_BEFORE, CHECKPOINT
-from trainer.loop import History, Task, optimise
-from trainer.losses import mean_loss
-from trainer.prepare import read_examples
-from trainer.presets import preset_named
-from trainer.probe import probe
-from trainer.quantised import load_in_four_bits, with_adapter
-from trainer.rows import Row, row
-from trainer.settings import LoopSettings, TrainingSettings
-from trainer.train import train
+from trainer.data.prepare import read_examples
+from trainer.tuning.batches import Row, row
+from trainer.tuning.checkpoints import BEST_BEFORE, CHECKPOINT
+from trainer.tuning.forecast import probe
+from trainer.tuning.loop import History, Task, optimise
+from trainer.tuning.optimiser import mean_loss
+from trainer.tuning.quantised_base import load_in_four_bits, with_adapter
+from trainer.tuning.settings import LoopSettings, TrainingSettings, preset_named
+from trainer.tuning.train import train
 
 
 @pytest.fixture

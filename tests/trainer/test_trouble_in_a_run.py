@@ -14,10 +14,10 @@ from transformers import AutoTokenizer
 
 from backend.domain.errors import BadSettings, TooLittleMemory
 from tests.trainer.tiny import LOOP, SETTINGS
-from trainer.loop import History, Task, optimise
-from trainer.prepare import read_examples
-from trainer.quantised import load_in_four_bits, with_adapter
-from trainer.rows import Row, row
+from trainer.data.prepare import read_examples
+from trainer.tuning.batches import Row, row
+from trainer.tuning.loop import History, Task, optimise
+from trainer.tuning.quantised_base import load_in_four_bits, with_adapter
 
 HALF = replace(LOOP, compute="float16")
 

@@ -14,13 +14,13 @@ from transformers import AutoModelForCausalLM
 from backend.domain.errors import UnusableModel
 from backend.domain.example import Example
 from tests.trainer.tiny import LOOP, SETTINGS, SHAPE
-from trainer.chat import tokenizer_of
-from trainer.losses import answer_loss
-from trainer.prepare import read_examples
-from trainer.pretrain import PretrainSettings, pretrain
-from trainer.quantised import packed_layers
-from trainer.rows import batch, row
-from trainer.train import train
+from trainer.chat_format import tokenizer_of
+from trainer.data.prepare import read_examples
+from trainer.tuning.batches import batch, row
+from trainer.tuning.optimiser import answer_loss
+from trainer.tuning.pretrain import PretrainSettings, pretrain
+from trainer.tuning.quantised_base import packed_layers
+from trainer.tuning.train import train
 
 
 @pytest.fixture(scope="session")

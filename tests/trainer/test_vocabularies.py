@@ -17,10 +17,9 @@ from transformers import AutoTokenizer
 
 from backend.domain.errors import UnusableModel
 from tests.trainer.tiny_models import ROWS, TOKENS, tokenizer_with_split, write_sentence_pieces
-from trainer.quantise import quiet
-from trainer.questions import QUESTIONS
-from trainer.vocabularies import add_vocabulary
-from trainer.vocabularies.byte_level import SPLITS, split_name
+from trainer.gguf.parity import QUESTIONS
+from trainer.gguf.quantise import quiet
+from trainer.gguf.vocabulary import SPLITS, add_vocabulary, split_name
 
 SIGNS = "aіїєґҐЖ щ'’\"–—…€🙂\n\t  .,!?{}<>|/0123456789ßéЇ"  # noqa: RUF001
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from transformers import AutoTokenizer
 
-from trainer.cards import card_of_export
+from trainer.gguf.model_card import card_of_export
 from trainer.record import Record, name_of_base
 
 

@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from trainer.whole_files import link_or_copy, write_whole
+from backend.system.files import link_or_copy, write_whole
 
 FULL = """
 import resource, sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from trainer.whole_files import link_or_copy, write_whole
+from backend.system.files import link_or_copy, write_whole
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 write_whole(Path(sys.argv[1]), "x" * 2000)
 """

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from trainer.pretrain import Shape
-from trainer.settings import LoopSettings, TrainingSettings
+from trainer.tuning.pretrain import Shape
+from trainer.tuning.settings import LoopSettings, TrainingSettings
 
 SHAPE = Shape(
     vocabulary=600, width=64, inner=128, layers=2, heads=4, key_value_heads=2, context=512

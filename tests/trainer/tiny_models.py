@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import sentencepiece  # type: ignore[import-untyped,unused-ignore]
+import sentencepiece
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import (
@@ -22,13 +22,13 @@ from transformers import (
     Qwen3Config,
 )
 
-from trainer.pretrain import CHAT_TEMPLATE, END, PADDING, START_OF_TURN, Shape
-from trainer.pretrain import byte_level_tokenizer as gpt2_tokenizer
-from trainer.quantised import with_adapter
-from trainer.questions import QUESTIONS
+from trainer.gguf.parity import QUESTIONS
+from trainer.gguf.vocabulary import SPLITS
 from trainer.record import Record, write_record
-from trainer.settings import TrainingSettings
-from trainer.vocabularies.byte_level import SPLITS
+from trainer.tuning.pretrain import CHAT_TEMPLATE, END, PADDING, START_OF_TURN, Shape
+from trainer.tuning.pretrain import byte_level_tokenizer as gpt2_tokenizer
+from trainer.tuning.quantised_base import with_adapter
+from trainer.tuning.settings import TrainingSettings
 
 TOKENS = 512
 ROWS = 520

@@ -18,13 +18,13 @@ from torch.distributed.tensor import DTensor
 from transformers import AutoTokenizer
 
 from tests.trainer.tiny import LOOP, SETTINGS
-from trainer import checkpoints
-from trainer.group import Group, joined
-from trainer.loop import Task, optimise
-from trainer.losses import answer_loss
-from trainer.prepare import read_examples
-from trainer.quantised import load_in_four_bits, with_adapter
-from trainer.rows import Row, batch, row
+from trainer.data.prepare import read_examples
+from trainer.tuning import checkpoints
+from trainer.tuning.batches import Row, batch, row
+from trainer.tuning.distributed import Group, joined
+from trainer.tuning.loop import Task, optimise
+from trainer.tuning.optimiser import answer_loss
+from trainer.tuning.quantised_base import load_in_four_bits, with_adapter
 
 SENSIBLE_EPOCHS = 3
 MINUTES = 0.005

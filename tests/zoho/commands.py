@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from backend.zoho.scopes import CRM, DESK
+from backend.zoho.oauth import CRM, DESK
 from tests.zoho.local import CLIENT_ID, CLIENT_SECRET, ROOT, LocalZoho
 
 FILES = ("desk/articles.jsonl", "desk/tickets.jsonl", "crm/solutions.jsonl", "crm/cases.jsonl")

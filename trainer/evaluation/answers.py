@@ -11,15 +11,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from tqdm import tqdm  # type: ignore[import-untyped,unused-ignore]
+from tqdm import tqdm
 
 from backend.domain.errors import BadInput
 from backend.domain.example import Example, training_messages
 from backend.domain.prompt import FORMAT
-from trainer.evaluation.engines import Reply
-from trainer.evaluation.subjects import Subject, resident
+from backend.system.files import write_whole
+from trainer.evaluation.subjects import Reply, Subject, resident
 from trainer.record import DEFAULT_PROMPT_TOKENS, fingerprint
-from trainer.whole_files import write_whole
 
 ANSWERS = "answers.jsonl"
 _METHOD = 3

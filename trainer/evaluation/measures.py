@@ -9,11 +9,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from rouge_score.rouge_scorer import RougeScorer  # type: ignore[import-untyped,unused-ignore]
+from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics.chrf import CHRF
 
-from backend.cleaning.language import language_of
 from backend.domain.example import Example
+from backend.intake.language import language_of
 from backend.privacy import placeholders_in
 from trainer.evaluation.answers import Answer
 

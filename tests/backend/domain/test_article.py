@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.domain.article import Article, SolvedTicket, article_passages, solved_passage
 from backend.domain.errors import BadInput
+from backend.domain.passage import Article, SolvedTicket, article_passages, solved_passage
 
 
 def article(body: str, summary: str = "") -> Article:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from backend.domain.errors import BadInput
 from backend.domain.example import Example, training_messages
-from backend.domain.prompt import Passage, render
+from backend.domain.passage import Passage
+from backend.domain.prompt import render
 
 PASSAGE = Passage(key="article:1#1", kind="article", title="T", text="Click it.", score=0.5)
 EXAMPLE = Example(

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backend.domain.passage import Passage
 from backend.domain.prompt import (
     ELLIPSIS,
     SYSTEM,
-    Passage,
     as_data,
     cut_end,
     cut_middle,

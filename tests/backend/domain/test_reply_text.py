@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.domain.reply_text import clean
+from backend.domain.suggestion import clean
 
 CASES = json.loads(Path(__file__).parents[2].joinpath("reply_text_cases.json").read_bytes())
 

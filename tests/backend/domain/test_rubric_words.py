@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backend.domain.rubric import QUALITY, RUBRICS, Rubric
-from backend.domain.rubric_words import LANGUAGES, WORDS, in_language
+from backend.domain.rubric import LANGUAGES, QUALITY, RUBRICS, WORDS, Rubric, in_language
 
 
 @pytest.mark.parametrize("rubric", RUBRICS, ids=lambda rubric: rubric.name)

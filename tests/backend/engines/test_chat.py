@@ -8,13 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from backend.domain.errors import (
-    EngineError,
-)
-from backend.domain.prompt import Passage, render
-from backend.engines.chat import ChatEngine
-from backend.engines.engine import End, Piece, Text
-from backend.engines.nearest import NearestEngine
+from backend.domain.errors import EngineError
+from backend.domain.passage import Passage
+from backend.domain.prompt import render
+from backend.engines import End, Piece, Text
+from backend.engines.chat_endpoint import ChatEngine
+from backend.engines.solved_ticket import NearestEngine
 from tests.backend.engines.writing import REQUEST, engine_at, event, pieces_of, written
 from tests.openai_server import (
     Answer,

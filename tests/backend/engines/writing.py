@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
 from backend.domain.prompt import render
-from backend.engines.chat import ChatEngine
-from backend.engines.engine import Piece, Request
-from backend.engines.nearest import NearestEngine
+from backend.engines import Piece, Request
+from backend.engines.chat_endpoint import ChatEngine
+from backend.engines.solved_ticket import NearestEngine
 
 REQUEST = Request(
     question="How do I log in?",

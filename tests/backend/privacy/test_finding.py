@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from backend.privacy import Known, Label, Placeholders, find
-from backend.services.hiding import known_contact
+from backend.privacy import Label
+from backend.privacy.detect import find
+from backend.privacy.detect.known import Known
+from backend.privacy.placeholders import Placeholders
+from backend.services.redact import known_contact
 
 FOUND: list[tuple[str, Label, str]] = [
     # what a form or a check digit gives away

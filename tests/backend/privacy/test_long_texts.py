@@ -6,8 +6,9 @@ import time
 
 import pytest
 
-from backend.privacy import Placeholders, warm_up
-from backend.privacy.gazetteer import gazetteer
+from backend.privacy.detect import warm_up
+from backend.privacy.lexicon import gazetteer
+from backend.privacy.placeholders import Placeholders
 
 CHARACTERS = 60_000
 SECONDS = 4.0

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from backend.domain.errors import BadSettings
-from backend.privacy import Placeholders, Span, find, recogniser_named
+from backend.privacy import Span
+from backend.privacy.detect import find, recogniser_named
+from backend.privacy.placeholders import Placeholders
 
 SHIPS = """
 import re

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backend.privacy.roles import role
-from backend.privacy.spelling import key, stem
+from backend.privacy.lexicon import key, role, stem
 
 
 @pytest.mark.parametrize(

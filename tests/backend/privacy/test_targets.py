@@ -6,7 +6,7 @@ import functools
 
 import pytest
 
-from backend.privacy import find
+from backend.privacy.detect import find
 from scripts.bench.privacy_scores import ALL, Score, score
 from scripts.bench.privacy_sets import Row, read_sets
 from tests.shared_sets import SHARED, on_shared_sets

@@ -7,11 +7,10 @@ import threading
 from collections.abc import Sequence
 
 from backend.runner.batching import Engine, Shape
-from backend.runner.context import Context
+from backend.runner.delivery import Delivery, Event, Failed, Finished, Piece, Reply
 from backend.runner.metrics import Metrics
-from backend.runner.model import Model
-from backend.runner.reply import Delivery, Event, Failed, Finished, Piece, Reply
-from backend.runner.sampling import Sampling
+from backend.runner.model import Context, Model
+from backend.runner.openai_api import Sampling
 
 SECONDS = 10.0
 

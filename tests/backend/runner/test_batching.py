@@ -8,10 +8,9 @@ import pytest
 
 from backend.domain.errors import PromptTooLong, QueueFull, Unavailable
 from backend.runner.batching import Engine
-from backend.runner.context import Context, Decoded, Sampler
-from backend.runner.model import Model
-from backend.runner.reply import Event, Failed, Finished
-from backend.runner.sampling import Sampling
+from backend.runner.delivery import Event, Failed, Finished
+from backend.runner.model import Context, Decoded, Model, Sampler
+from backend.runner.openai_api import Sampling
 from tests.backend.runner.desk import SECONDS, Asked, Desk, alone, ask
 
 SHARED = "shared beginning, longer than the least " * 3

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from backend.domain.chat import SEAM
+from backend.domain.chat_format import SEAM
 from backend.domain.errors import BadInput, UnusableModel
 from backend.domain.prompt import Message
 from backend.runner.chat_template import ChatTemplate

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from backend.runner.crowding import ThreadPace, seconds_without_core
+from backend.runner.thread_pace import ThreadPace, seconds_without_core
 
 
 class Machine:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from backend.domain.errors import BadInput
-from backend.runner.sampling import MAX_SEED, ChatRequest, Sampling, read_request
+from backend.runner.openai_api import MAX_SEED, ChatRequest, Sampling, read_request
 
 MESSAGES = [{"role": "user", "content": "Hi"}]
 

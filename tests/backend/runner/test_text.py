@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as some
 
-from backend.runner.text import GrowingText
+from backend.runner.slots import GrowingText
 
 
 def pieces(text: str, size: int) -> list[bytes]:

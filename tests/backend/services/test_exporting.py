@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from sqlite_utils import Database
 
-from backend.domain.article import Article, SolvedTicket
 from backend.domain.errors import BadInput
 from backend.domain.example import Example
+from backend.domain.passage import Article, SolvedTicket
 from backend.domain.rating import Rating
 from backend.domain.rubric import QUALITY
 from backend.domain.ticket import Ticket
-from backend.services.exporting import export_examples, export_ratings
+from backend.knowledge.store import put_articles, put_solved_tickets
+from backend.services.export import export_examples, export_ratings
 from backend.store.database import open_database
-from backend.store.knowledge import put_articles, put_solved_tickets
 from backend.store.outcomes import add_outcome
 from backend.store.ratings import add_rating
 from tests.backend.candidates import QUESTION, add_candidates, add_models

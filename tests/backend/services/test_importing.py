@@ -11,8 +11,8 @@ import pytest
 from sqlite_utils import Database
 
 from backend.domain.errors import BadInput
-from backend.services.importing import Imported, as_it_is, import_files
-from backend.store.knowledge import solved_ticket_count
+from backend.knowledge.store import solved_ticket_count
+from backend.services.import_knowledge import Imported, as_it_is, import_files
 from tests.shared_sets import SHARED, on_shared_sets
 
 DEMO = Path(__file__).resolve().parents[3] / "demo" / "corpus"

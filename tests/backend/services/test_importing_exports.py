@@ -10,10 +10,10 @@ import pytest
 from sqlite_utils import Database
 
 from backend.domain.errors import BadInput
-from backend.services.importing_exports import ImportedExport, import_export
-from backend.store.knowledge import solved_tickets
-from backend.store.search import passages_for
-from backend.store.terms import passages_with
+from backend.knowledge.lexical_index import passages_with
+from backend.knowledge.ranking import passages_for
+from backend.knowledge.store import solved_tickets
+from backend.services.import_knowledge import ImportedExport, import_export
 from tests.desk_lines import Line, thread, threads_of, ticket
 
 ANSWER = "Hello Ana, please open Settings and press Reset. Call Ana Diaz if it fails."

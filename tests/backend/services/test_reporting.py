@@ -15,8 +15,7 @@ from sqlite_utils import Database
 from backend.domain.errors import Unknown
 from backend.domain.rating import Rating
 from backend.domain.rubric import QUALITY, RELEVANCE, Rubric
-from backend.services.report_tables import Mean, Share, Table, as_csv, as_json, as_terminal
-from backend.services.reports import report
+from backend.services.report import Mean, Share, Table, as_csv, as_json, as_terminal, report
 from backend.store.ratings import add_rating
 from tests.backend.candidates import add_candidates, add_many, add_models
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from backend.domain.prompt import Passage, render
+from backend.domain.passage import Passage
+from backend.domain.prompt import render
 from backend.domain.ticket import Ticket
 from backend.store import queue
-from backend.store.database import connect, transaction
 from backend.store.queue import Usage, Work
 from backend.store.suggestions import Candidate, add_suggestion, suggestion
+from backend.system.database import connect, transaction
 from tests.backend.candidates import add_models
 
 MODELS = ["one", "two", "three"]

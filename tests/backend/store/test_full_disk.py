@@ -11,12 +11,13 @@ from sqlite_utils import Database
 
 from backend.domain.errors import DiskFull
 from backend.domain.ticket import Ticket
-from backend.services.suggesting import Ask, suggest
-from backend.setting_groups import SuggestSettings
+from backend.services.suggest import Ask, suggest
+from backend.settings import SuggestSettings
 from backend.store import queue
-from backend.store.database import connect, open_database
+from backend.store.database import open_database
 from backend.store.migrations import migrations
 from backend.store.suggestions import suggestion
+from backend.system.database import connect
 from tests.backend.candidates import add_models
 
 STEPS = [migration.name for migration in migrations.pending(Database(memory=True))]

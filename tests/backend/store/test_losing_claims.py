@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from backend.domain.prompt import Passage, render
+from backend.domain.passage import Passage
+from backend.domain.prompt import render
 from backend.domain.ticket import Ticket
 from backend.store import queue
-from backend.store.database import transaction
 from backend.store.queue import Usage, Work
 from backend.store.suggestions import Candidate, add_suggestion, cancel, suggestion
+from backend.system.database import transaction
 from tests.backend.candidates import add_models
 
 MODELS = ["one", "two", "three"]
@@ -119,7 +120,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from backend.store import queue
-from backend.store.database import connect, transaction
+from backend.system.database import connect, transaction
 db = connect(Path(sys.argv[1]))
 work = queue.claim(["one"], lease_seconds=0.2, db=db)
 queue.write(work, "Half", lease_seconds=0.2, db=db)

@@ -13,8 +13,9 @@ import pytest
 from sqlite_utils import Database
 
 from backend.domain.errors import DatabaseTooNew, StoreError
-from backend.store.database import connect, new_id, open_database, transaction
+from backend.store.database import open_database
 from backend.store.migrations import migrations
+from backend.system.database import connect, new_id, transaction
 from tests.backend.candidates import add_models
 
 STEPS = [migration.name for migration in migrations.pending(Database(memory=True))]

@@ -10,10 +10,10 @@ from sqlite_utils import Database
 
 from backend.domain.suggestion import Prefer
 from backend.domain.ticket import Ticket
-from backend.store import queue, throughput
-from backend.store.database import transaction
+from backend.store import queue
 from backend.store.queue import Usage, Work
 from backend.store.suggestions import add_suggestion, cancel, hurry, suggestion
+from backend.system.database import transaction
 from tests.backend.candidates import add_models
 
 LEASE = 30.0
@@ -115,12 +115,12 @@ def test_waiting_counts_what_is_not_finished(db: Database) -> None:
     cancelled = ask(db, "b")
     work = claim(db)
     assert work
-    assert throughput.waiting(db) == 3
+    assert queue.waiting(db) == 3
 
     queue.fail(work, "EngineRefused", "No.", db=db)
     cancel(cancelled, db=db)
 
-    assert throughput.waiting(db) == 1
+    assert queue.waiting(db) == 1
 
 
 def test_ahead_are_the_candidates_of_the_same_models_that_come_first(db: Database) -> None:
@@ -130,7 +130,7 @@ def test_ahead_are_the_candidates_of_the_same_models_that_come_first(db: Databas
     prepared = ask(db, "4", "one", prefer="background")
     later = ask(db, "5", "one")
 
-    assert [throughput.ahead_of(one, db=db) for one in (first, third, prepared, later)] == [
+    assert [queue.ahead_of(one, db=db) for one in (first, third, prepared, later)] == [
         0,
         1,
         3,
@@ -143,11 +143,11 @@ def test_what_is_being_written_is_still_ahead_and_what_is_done_is_not(db: Databa
     second = ask(db, "2")
     work = claim(db)
     assert work
-    assert throughput.ahead_of(second, db=db) == 1
+    assert queue.ahead_of(second, db=db) == 1
 
     queue.finish(work, "Done.", "stop", Usage(), db=db)
 
-    assert throughput.ahead_of(second, db=db) == 0
+    assert queue.ahead_of(second, db=db) == 0
 
 
 def test_nothing_is_ahead_of_what_does_not_wait(db: Database) -> None:
@@ -155,8 +155,8 @@ def test_nothing_is_ahead_of_what_does_not_wait(db: Database) -> None:
     second = ask(db, "2")
     cancel(second, db=db)
 
-    assert throughput.ahead_of(second, db=db) == 0
-    assert throughput.ahead_of("none", db=db) == 0
+    assert queue.ahead_of(second, db=db) == 0
+    assert queue.ahead_of("none", db=db) == 0
 
 
 def _took(db: Database, model: str, *, seconds: float, state: str = "done") -> None:
@@ -176,15 +176,15 @@ def _took(db: Database, model: str, *, seconds: float, state: str = "done") -> N
 
 
 def test_seconds_are_the_mean_of_the_last_replies_of_this_model(db: Database) -> None:
-    assert throughput.seconds_for("one", db=db) is None
+    assert queue.seconds_for("one", db=db) is None
     for seconds in (100, 4, 2.5):
         _took(db, "one", seconds=seconds)
     _took(db, "two", seconds=50)
     _took(db, "one", seconds=80, state="failed")
 
-    assert throughput.seconds_for("one", db=db, last=2) == pytest.approx(3.25, abs=0.01)
-    assert throughput.seconds_for("one", db=db) == pytest.approx(35.5, abs=0.01)
-    assert throughput.seconds_for("two", db=db) == pytest.approx(50, abs=0.01)
+    assert queue.seconds_for("one", db=db, last=2) == pytest.approx(3.25, abs=0.01)
+    assert queue.seconds_for("one", db=db) == pytest.approx(35.5, abs=0.01)
+    assert queue.seconds_for("two", db=db) == pytest.approx(50, abs=0.01)
 
 
 def test_what_waits_too_long_for_a_model_that_does_not_run_fails(db: Database) -> None:
@@ -210,7 +210,7 @@ def test_totals_count_what_is_finished_by_model_and_state(db: Database) -> None:
         queue.finish(work, "Done.", "stop", usage, db=db)
     ask(db, "2")
 
-    found = {(row["model"], row["state"]): row for row in throughput.totals(db)}
+    found = {(row["model"], row["state"]): row for row in queue.totals(db)}
 
     assert set(found) == {("one", "done"), ("two", "done")}
     one = found["one", "done"]

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from backend.zoho.calls import Api, Patience
+from backend.zoho.client import Api, Patience
 from backend.zoho.connecting import Place, choose_organisation, connect
 from backend.zoho.connection import ConnectionFile, Tokens
 from backend.zoho.credits import Budget
-from backend.zoho.export import Limits, Report, Wish, alone, export_all, open_api
-from backend.zoho.hosts import chosen_hosts
-from backend.zoho.scopes import CRM, DESK
-from backend.zoho.sign_in import Client
+from backend.zoho.data_centres import chosen_hosts
+from backend.zoho.oauth import CRM, DESK, Client
+from backend.zoho.sync import Limits, Report, Wish, alone, export_all, open_api
 from tests.zoho.commands import connect as connect_by_command
 from tests.zoho.local import CLIENT_ID, CLIENT_SECRET, LocalZoho, local_zoho
 from tests.zoho.portal import Portal

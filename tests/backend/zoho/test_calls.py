@@ -18,9 +18,9 @@ from backend.domain.errors import (
     ZohoThrottled,
     ZohoUnreachable,
 )
-from backend.zoho.calls import Api
+from backend.zoho.client import Api
 from backend.zoho.connection import ConnectionFile
-from backend.zoho.scopes import CRM, DESK
+from backend.zoho.oauth import CRM, DESK
 from tests.backend.zoho.conftest import api_of, signed_in
 from tests.zoho.local import LocalZoho
 

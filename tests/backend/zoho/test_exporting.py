@@ -8,17 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from backend.zoho.calls import Api
-from backend.zoho.desk_tickets import Tickets
-from backend.zoho.running import Outcome
-from tests.backend.zoho.conftest import (
-    ARCHIVED,
-    FIRST,
-    WANTED,
-    Export,
-    reads,
-    rows,
-)
+from backend.zoho.client import Api
+from backend.zoho.desk import Tickets
+from backend.zoho.sync import Outcome
+from tests.backend.zoho.conftest import ARCHIVED, FIRST, WANTED, Export, reads, rows
 from tests.zoho.desk_records import DEPARTMENTS
 from tests.zoho.local import LocalZoho
 from tests.zoho.raw_lines import read_lines

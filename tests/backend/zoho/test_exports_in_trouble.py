@@ -14,18 +14,10 @@ from backend.domain.errors import (
     ZohoForbidden,
     ZohoUnreachable,
 )
-from backend.zoho.calls import Api
-from backend.zoho.desk_lists import EARLIEST, windows
-from backend.zoho.export import alone
-from tests.backend.zoho.conftest import (
-    FIRST,
-    WANTED,
-    Export,
-    api_of,
-    reads,
-    rows,
-    signed_in,
-)
+from backend.zoho.client import Api
+from backend.zoho.desk import EARLIEST, windows
+from backend.zoho.sync import alone
+from tests.backend.zoho.conftest import FIRST, WANTED, Export, api_of, reads, rows, signed_in
 from tests.zoho.local import LocalZoho, local_zoho
 from tests.zoho.portal import Portal
 from tests.zoho.raw_lines import lines, read_lines

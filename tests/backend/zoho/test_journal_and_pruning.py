@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 
 from backend.domain.errors import CreditsSpent
+from backend.system.files import private_folder
+from backend.zoho.credit_forecast import Forecast, Item, days
 from backend.zoho.credits import PLANS, Budget, list_page
 from backend.zoho.crm import belongs
-from backend.zoho.forecast import Forecast, Item, days
-from backend.zoho.journal import DELETED, EXPIRED, Journal, Kept, Page, Span, State, Todo, iso
-from backend.zoho.planning import expire, plan
-from backend.zoho.private_files import private_folder
-from backend.zoho.pruning import prune_folder
 from backend.zoho.raw_file import RawFile, raw_line
+from backend.zoho.sync import expire, plan, prune_folder
+from backend.zoho.sync_state import DELETED, EXPIRED, Journal, Kept, Page, Span, State, Todo, iso
 
 NOW = iso(time.time())
 SPAN = Span(since=None, until="2026-03-01T00:00:00+00:00")

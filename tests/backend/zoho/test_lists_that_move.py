@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 
 from backend.domain.errors import ZohoError
-from backend.zoho.calls import Api
+from backend.zoho.client import Api
 from backend.zoho.connecting import choose_organisation
 from backend.zoho.crm import Cases
-from backend.zoho.desk_articles import Articles
-from backend.zoho.desk_tickets import Tickets
-from backend.zoho.journal import Page, Span
-from backend.zoho.running import Source
+from backend.zoho.desk import Articles, Tickets
+from backend.zoho.sync import Source
+from backend.zoho.sync_state import Page, Span
 from tests.backend.zoho.conftest import api_of, signed_in
 from tests.zoho.local import LocalZoho, local_zoho
 from tests.zoho.portal import Portal

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from backend.domain.errors import BadInput
-from backend.zoho.private_files import private_folder, write_private
+from backend.system.files import private_folder, write_private
 from backend.zoho.raw_file import RawFile, raw_line
 
 IDS = ["1", "22", "333", "4444"]

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from backend.domain.errors import (
-    ZohoForbidden,
-    ZohoNotFound,
-    ZohoRecordForbidden,
-)
-from backend.zoho.refusals import code_of, refusal
+from backend.domain.errors import ZohoForbidden, ZohoNotFound, ZohoRecordForbidden
+from backend.zoho.client import code_of, refusal
 
 
 @pytest.mark.parametrize(

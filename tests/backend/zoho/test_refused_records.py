@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from backend.domain.errors import ZohoForbidden, ZohoUnreachable
-from backend.zoho.calls import Api
-from backend.zoho.desk_tickets import Tickets
-from backend.zoho.export import alone
-from backend.zoho.journal import Span, iso
-from backend.zoho.running import Outcome, Runner
+from backend.zoho.client import Api
+from backend.zoho.desk import Tickets
+from backend.zoho.sync import Outcome, Runner, alone
+from backend.zoho.sync_state import Span, iso
 from tests.backend.zoho.conftest import FIRST, WANTED, Export, reads, rows
 from tests.zoho.commands import run
 from tests.zoho.local import LocalZoho

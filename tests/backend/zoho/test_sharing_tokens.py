@@ -11,15 +11,10 @@ from dataclasses import replace
 import pytest
 import requests
 
-from backend.domain.errors import (
-    ZohoNotConnected,
-    ZohoSignInFailed,
-    ZohoThrottled,
-    ZohoUnreachable,
-)
+from backend.domain.errors import ZohoNotConnected, ZohoSignInFailed, ZohoThrottled, ZohoUnreachable
 from backend.zoho.connecting import disconnect
 from backend.zoho.connection import ConnectionFile, Tokens
-from backend.zoho.sign_in import refresh
+from backend.zoho.oauth import refresh
 from tests.backend.zoho.conftest import CLIENT
 from tests.zoho.local import LocalZoho
 

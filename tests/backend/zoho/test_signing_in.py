@@ -8,24 +8,26 @@ from pathlib import Path
 import pytest
 import requests
 
-from backend.domain.errors import (
-    BadInput,
-    ZohoNotConnected,
-    ZohoSignInFailed,
-    ZohoUnreachable,
-)
-from backend.zoho.callback import Callback, returned
+from backend.domain.errors import BadInput, ZohoNotConnected, ZohoSignInFailed, ZohoUnreachable
 from backend.zoho.connecting import Place, choose_organisation, connect
 from backend.zoho.connection import ConnectionFile
-from backend.zoho.hosts import (
+from backend.zoho.data_centres import (
     DATA_CENTRES,
     checked_crm,
     chosen_hosts,
     same_host,
     signed_in_at,
 )
-from backend.zoho.scopes import CRM, DESK, missing, products
-from backend.zoho.sign_in import Client, consent_address
+from backend.zoho.oauth import (
+    CRM,
+    DESK,
+    Callback,
+    Client,
+    consent_address,
+    missing,
+    products,
+    returned,
+)
 from tests.backend.zoho.conftest import CLIENT, place_of, signed_in
 from tests.zoho.local import LocalZoho
 

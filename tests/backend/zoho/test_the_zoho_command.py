@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from backend.zoho.scopes import CRM, DESK
+from backend.zoho.oauth import CRM, DESK
 from tests.backend.zoho.conftest import WANTED
 from tests.zoho.commands import command, connect, environment, hosts, raw, run
 from tests.zoho.local import CLIENT_ID, CLIENT_SECRET, LocalZoho

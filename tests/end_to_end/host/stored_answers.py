@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from backend.domain.article import Article, SolvedTicket
-from backend.services.deploying import add_nearest
+from backend.domain.passage import Article, SolvedTicket
+from backend.knowledge.store import put_articles, put_solved_tickets
+from backend.services.deploy import add_nearest
 from backend.store.database import open_database
-from backend.store.knowledge import put_articles, put_solved_tickets
 
 QUESTION = "I forgot my password and cannot log in any more."
 ANSWER = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from backend.services.deploying import add_gguf, deactivate
+from backend.services.deploy import add_gguf, deactivate
 from backend.store.database import open_database
 from tests.conftest import fill
 from tests.tiny_gguf import write_tiny_gguf

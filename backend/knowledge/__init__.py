@@ -1,0 +1,1 @@
+"""Articles, solved tickets and their passages: kept, indexed, ranked; for serving and training."""

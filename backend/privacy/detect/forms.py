@@ -1,0 +1,441 @@
+"""Numbers and keys that no word announces, but whose form hardly anything else has.
+
+What a text marks as private by its form alone: mails, network addresses, cards, accounts, keys.
+
+Whatever has a check digit is checked, so that a build number is not taken for a card.
+
+Telephone numbers, by the plans of the countries that a text's language suggests.
+
+Postal addresses: a street with a number, and the town and code around it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+
+from stdnum import iban, luhn
+from stdnum.us import ssn
+
+from backend.privacy import Label, Span
+from backend.privacy.lexicon import role
+
+_ORDER = re.compile(
+    r"(?<![\w-])(?:(?:ORD|ORDER|SO|PO|INV|RMA|WO|AB|RE|BE|KD|TT|ТТН|ЗАМ|ЗК|Z|CASE|REQ|"
+    r"TKT)[-#№_/ ]?\d{5,12}"
+    r"|[A-ZА-Я]{1,3}\d{2,4}-\d{4,7}|\d{3}-\d{7}-\d{7}|№\s?\d{4,12})(?![\w-]|[.,]\d)"
+)
+_FOUR_DIGITS = re.compile(r"\d{4}")
+_HASHED = re.compile(r"(?<![\w/#&])#\d{5,12}(?![\w-]|[.,]\d)")
+_NOT_AN_ORDER = re.compile(
+    r"(?:colou?rs?\W{0,3}(?:is|are|to)?|#\w{6},?|background|fill|bug|issue|pull|pr|ticket|commit|color|colour|article|kb|rfc|cve)\s?\Z",
+    re.I,
+)
+_TOPIC = re.compile(
+    r"\border(?:ed|s)?\b|\bdeliver|\bshipp?(?:ed|ing)?\b|\bparcel|замов|достав|посилк|заказ|"
+    r"посылк|bestell|liefer|paket",
+    re.IGNORECASE,
+)
+_BARE = re.compile(r"(?<![\w.,:#№+/-])(?!20[0-3]\d[01]\d[0-3]\d\b)\d{8,10}(?![\w-]|[.,:/]\d)")
+_OTHER_NUMBER = re.compile(
+    r"(?:build|version|port|error|code|size|кб|id|verz\w*|верс\w*|збірк\w*|сборк\w*|порт|"
+    r"помилк\w*|ошибк\w*|код|"
+    r"розмір\w*|размер\w*|\w+ письма|bytes?|tax|ипн|іпн|инн|phone|tel)\W{0,3}\Z",
+    re.IGNORECASE,
+)
+_UNIT = re.compile(
+    r"\s?(?:[mkgt]i?b\b|bytes?|байт|мб|гб|кб|грн|uah|usd|eur|руб|[$€£₴₽%])", re.IGNORECASE
+)
+_SSN = re.compile(r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])")
+_KEY = re.compile(
+    r"(?<![\w-])(?:sk-(?:[a-z]+-)?[A-Za-z0-9_-]{16,}|gh[opsur]_[A-Za-z0-9]{30,}|"
+    r"github_pat_\w{30,}|glpat-[\w-]{20,}|"
+    r"AKIA[A-Z0-9]{16}|xox[abprs]-[\w-]{10,}|AIza[\w-]{35}|hf_[A-Za-z0-9]{30,}|[rsp]k_(?:live|"
+    r"test)_[A-Za-z0-9]{16,}|"
+    r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]+|1000\.[0-9a-f]{32}\.[0-9a-f]{32})(?![\w-])"
+)
+_KEY_BEGINS = re.compile(r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----")
+_KEY_ENDS = re.compile(r"-----END [A-Z ]{0,20}PRIVATE KEY-----|\Z")
+_IN_URL = re.compile(r"(?<=://)[^\s/:@]{1,64}:[^\s/@]{1,64}(?=@)")
+_LOGGED_IN = re.compile(
+    r"\b(?:log(?:ged|ging|in)?\s?(?:in|on)?|sign(?:ed|ing)?\s?in|account|anmelden|einloggen|"
+    r"eingeloggt|войти|"
+    r"вхожу|захожу|увійти|зайти|заходжу)\s(?:as|als|як|как|под|"
+    r"під)\s[\"'«„“]?(?P<login>@?[\w.+-]{3,40}\w)",
+    re.IGNORECASE,
+)
+
+_SIGNING = (" as ", " als ", " як ", " как ", " под ", " під ")
+
+
+def find_keys(text: str) -> Iterator[Span]:
+    """Keys of services, private keys, and passwords in web addresses."""
+    yield from _all(_KEY, text, "SECRET", "the form of a key")
+    yield from _all(_IN_URL, text, "SECRET", "a password in an address")
+    yield from _private_keys(text)
+
+
+def find_formed(text: str) -> Iterator[Span]:
+    """Order and social security numbers that their form gives away."""
+    if _FOUR_DIGITS.search(text):
+        yield from _all(_ORDER, text, "ORDER_ID", "the form of an order number")
+    for match in _HASHED.finditer(text):
+        if not _NOT_AN_ORDER.search(text[max(0, match.start() - 10) : match.start()]):
+            yield Span(*match.span(), "ORDER_ID", match.group(), "a number with a hash")
+    for match in _SSN.finditer(text):
+        if ssn.is_valid(match.group()):
+            yield Span(*match.span(), "TAX_ID", match.group(), "a social security number")
+
+
+def find_logins(text: str) -> Iterator[Span]:
+    """Whom somebody logs in as."""
+    plain = text.casefold()
+    if not any(hint in plain for hint in _SIGNING):
+        return
+    for match in _LOGGED_IN.finditer(text):
+        login = match.group("login")
+        if any(not character.isalpha() for character in login) and login[0] < "\u0400":
+            yield Span(*match.span("login"), "USERNAME", login, "who logs in")
+
+
+def find_bare_orders(text: str) -> Iterator[Span]:
+    """Long numbers without a unit in a text about orders; asked for after everything else."""
+    if not _TOPIC.search(text):
+        return
+    for match in _BARE.finditer(text):
+        before = text[max(0, match.start() - 24) : match.start()]
+        if not _OTHER_NUMBER.search(before) and not _UNIT.match(text, match.end()):
+            yield Span(*match.span(), "ORDER_ID", match.group(), "a long number in an order's text")
+
+
+def _private_keys(text: str) -> Iterator[Span]:
+    """Each private key with all its lines, or up to the end of the text where it has no end."""
+    place = 0
+    while begin := _KEY_BEGINS.search(text, place):
+        end = _KEY_ENDS.search(text, begin.end())
+        place = end.end() if end else len(text)
+        yield Span(begin.start(), place, "SECRET", text[begin.start() : place], "a private key")
+
+
+def _all(pattern: re.Pattern[str], text: str, label: Label, why: str) -> Iterator[Span]:
+    for match in pattern.finditer(text):
+        yield Span(*match.span(), label, match.group(), why)
+
+
+_EMAIL = re.compile(
+    r"(?<![\w.+%-])[\w.!#$%&'*+/=?^`{|}~-]{0,63}[\w+&~-]@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+"
+    r"(?:[^\W\d_]{2,24}|xn--[a-z0-9-]{2,59})(?![\w@])"
+)
+_SPELT_EMAIL = re.compile(
+    r"(?<![\w.])[\w.+-]{2,64}\s?[\[({<]\s?(?:at|@|ät|собака|собачка)\s?[\])}>]\s?"
+    r"[\w-]{2,63}(?:(?:\s?[\[({<]\s?(?:dot|punkt|точка|крапка)\s?[\])}>]\s?|\.)[\w-]{2,63}){1,3}",
+    re.IGNORECASE,
+)
+_PUBLIC_MAILBOXES = frozenset({"git@github.com", "git@gitlab.com", "git@bitbucket.org"})
+
+_IPV4 = re.compile(r"(?<!\d)(?<!\d\.)(?:\d{1,3}\.){3}\d{1,3}(?!\d|\.\d)")
+_IPV6 = re.compile(r"(?<![\w:.])(?=[0-9a-f:]*:[0-9a-f:]*:)[0-9a-f:]{2,39}(?![\w:])", re.IGNORECASE)
+_VERSION_BEFORE = re.compile(
+    r"(?:\bv|\bver|version\w*|verz\w*|верс\w*|build|сборк\w*|збірк\w*|release\w*|реліз\w*|релиз\w*|"
+    r"firmware|прошивк\w*|update|updat\w*|оновлен\w*|обновлен\w*|driver|драйвер\w*|patch|sdk)"
+    r"[\s:.#№()=-]{0,3}(?:(?:is|to|of|number|no|nr|now|auf|ist|до|на)\s)?\Z",
+    re.IGNORECASE,
+)
+_IN_FILE = re.compile(r"\w[-/]?\Z")
+_FILE_GOES_ON = re.compile(r"-?\w|\.[a-z]")
+_WORD_BEFORE = re.compile(r"([A-Z][A-Za-z]{2,})[ /]\Z")
+
+_CARD = re.compile(r"(?<![\w.,+-])(?:\d[ \u00a0-]?){11,18}\d(?![\w-]|[.,]\d)")
+_ISSUERS = re.compile("[2-6]|1800|9")
+_CARD_WORD = re.compile(
+    r"card|visa|master|maestro|amex|credit|debit|\bcc\b|карт|karte", re.IGNORECASE
+)
+_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?:[ \u00a0-]?[A-Z0-9]){11,31}", re.IGNORECASE)
+_IBAN_LENGTHS = range(15, 35)
+
+
+def find_marked(text: str) -> Iterator[Span]:
+    """Mails, network addresses, cards and bank accounts in a text."""
+    if "@" in text or "[" in text or "(" in text:
+        yield from _emails(text)
+    yield from _addresses(text)
+    yield from _cards(text)
+    yield from _accounts(text)
+
+
+def _emails(text: str) -> Iterator[Span]:
+    for match in _EMAIL.finditer(text):
+        start = match.start()
+        value = match.group()
+        stripped = value.lstrip("'`*/=|{}#!?.^&")
+        start += len(value) - len(stripped)
+        if stripped.casefold() not in _PUBLIC_MAILBOXES and not stripped.startswith("@"):
+            yield Span(start, match.end(), "EMAIL", stripped, "a mail address")
+    for match in _SPELT_EMAIL.finditer(text):
+        yield Span(match.start(), match.end(), "EMAIL", match.group(), "a spelt mail address")
+
+
+def _addresses(text: str) -> Iterator[Span]:
+    for match in _IPV4.finditer(text):
+        value = match.group()
+        if _is_address(value) and not _is_version(text, match):
+            yield Span(match.start(), match.end(), "IP", value, "an IPv4 address")
+    for match in _IPV6.finditer(text):
+        value = match.group()
+        if _is_address(value) and len(value) > len("::1"):
+            yield Span(match.start(), match.end(), "IP", value, "an IPv6 address")
+
+
+def _is_address(value: str) -> bool:
+    """Whether it is an address of somebody: masks and loopback are nobody's."""
+    try:
+        address = ipaddress.ip_address(value)
+    except ValueError:
+        return False
+    return not (
+        address.is_loopback or address.is_unspecified or value.startswith(("255.255.", "0."))
+    )
+
+
+def _is_version(text: str, match: re.Match[str]) -> bool:
+    """Whether four small numbers are a version: after such a word, a product, or part of a file."""
+    before = text[max(0, match.start() - 32) : match.start()]
+    if _VERSION_BEFORE.search(before):
+        return True
+    if sum(len(part) > 1 for part in match.group().split(".")) > 2:
+        return False
+    named = _WORD_BEFORE.search(before)
+    return bool(
+        (named and role(named.group(1), russian=False).nobody)
+        or _IN_FILE.search(before)
+        or _FILE_GOES_ON.match(text, match.end())
+    )
+
+
+def _cards(text: str) -> Iterator[Span]:
+    for match in _CARD.finditer(text):
+        value = match.group()
+        digits = re.sub(r"\D", "", value)
+        if len(set(digits)) < 2:
+            continue
+        named = _CARD_WORD.search(text, max(0, match.start() - 40), match.start())
+        if len(digits) > 12 and _ISSUERS.match(digits) and luhn.is_valid(digits):
+            yield Span(match.start(), match.end(), "CARD", value, "a card number (Luhn)")
+        elif named:
+            yield Span(match.start(), match.end(), "CARD", value, "called a card")
+
+
+def _accounts(text: str) -> Iterator[Span]:
+    for match in _IBAN.finditer(text):
+        end = _account_end(match.group())
+        if end:
+            value = match.group()[:end]
+            yield Span(match.start(), match.start() + end, "IBAN", value, "an IBAN (mod 97)")
+
+
+def _account_end(value: str) -> int:
+    """Where in a run of letters and digits a valid account number ends; 0 for nowhere.
+
+    The run may hold the next words too: the longest beginning that the check digits fit counts.
+    """
+    places = [place for place, character in enumerate(value, 1) if character.isalnum()]
+    for length in range(min(len(places), _IBAN_LENGTHS[-1]), _IBAN_LENGTHS[0] - 1, -1):
+        if iban.is_valid(value[: places[length - 1]]):
+            return places[length - 1]
+    return 0
+
+
+_RUN = re.compile(
+    r"(?<![\w.:@#/\-+])(?<!\d,)(?:\+|00)?[ ]?\(?\+?\d(?:[ \u00a0\u2009\u2011().\-–/]{0,3}\d){6,15}"
+    r"(?:\s?(?:x|ext\.?|доб\.?|дод\.?|вн\.?)\s?\d{1,6})?(?![\w@]|[.,:/-]\d)"
+)
+_CALLED = re.compile(
+    r"(?:tel|phone|telefon|telephone|mobile?|cell|fax|call|ring|sms|whats\s?app|viber|telegram|"
+    r"signal|handy|ruf\w*|nummer|anruf\w*|erreichbar|contact|dial|reach|"
+    r"тел|телефон\w*|моб\w*|факс|дзвон\w*|звон\w*|зателефон\w*|передзвон\w*|перезвон\w*|"
+    r"вайбер\w*|вотсап\w*|телеграм\w*|номер\w*|number)\b[^\d\n]{0,25}\Z",
+    re.IGNORECASE,
+)
+_GROUPED = re.compile(r"\+|\(\d{2,5}\)|\d{2,4}[ .\-–]\d{2,4}[ .\-–]\d{2,4}")
+_MOBILE = re.compile(r"(?:38)?0\d{9}|[78]9\d{9}|01[567]\d{8,9}")
+"""Written in one piece, as in Ukraine, Russia and Germany."""
+
+_NORTH_AMERICAN = re.compile(r"(?:\+?1[ .-]?)?(?:\(\d{3}\)[ .-]?|\d{3}[ .-])\d{3}[ .-]\d{4}")
+_NOT_A_PHONE = re.compile(
+    r"\d{4}-\d{2}-\d{2}|\d{1,3}\.\d{1,2}\.\d{1,2}(?!\d)|\d{1,2}[./]\d{1,2}[./]\d{2,4}|\d{1,3}(?:\.\d{1,3}){3}|(?:19|20)\d\d\s?[-–]\s?(?:19|20)\d\d"
+)
+_MOST = 15
+
+
+def find_phones(text: str, regions: tuple[str, ...]) -> Iterator[Span]:
+    """Numbers that exist by their country's plan; the regions are tried in order."""
+    for match in _RUN.finditer(text):
+        value = match.group().strip()
+        start = match.start() + (len(match.group()) - len(match.group().lstrip()))
+        if value.startswith("("):
+            if ")" not in value:
+                value, start = value[1:], start + 1
+        elif value.count(")") > value.count("("):
+            continue
+        if _NOT_A_PHONE.match(value) or value.count("(") != value.count(")"):
+            continue
+        called = bool(_CALLED.search(text[max(0, start - 40) : start]))
+        if called or _GROUPED.search(value) or _MOBILE.fullmatch(value):
+            why = _exists(value, regions, called=called or bool(_NORTH_AMERICAN.fullmatch(value)))
+            if why:
+                yield Span(start, start + len(value), "PHONE", value, why)
+
+
+def _exists(value: str, regions: tuple[str, ...], *, called: bool) -> str:
+    """Why this is a telephone number, or "". With a word such as `tel.` a possible one will do."""
+    import phonenumbers  # its plans are loaded when the first number is met
+
+    for region in (None,) if value.startswith(("+", "00")) else regions:
+        try:
+            spelt = "+" + value[2:] if value.startswith("00") else value
+            number = phonenumbers.parse(spelt, region)
+        except phonenumbers.NumberParseException:
+            continue
+        if phonenumbers.is_valid_number(number):
+            return f"a number of {phonenumbers.region_code_for_number(number) or 'a country'}"
+        if (called or region is None) and phonenumbers.is_possible_number(number):
+            return "written or called as a telephone number"
+    digits = sum(character.isdigit() for character in value)
+    return "called a telephone number" if called and 7 <= digits <= _MOST else ""
+
+
+_CAP = r"[^\W\d_a-zа-яіїєґёäöüß][\w'’.-]{0,60}"
+_STATE = r"[A-Z]{2}\b"
+_NAME_EN = r"[A-ZÀ-Þ][^\W\d_]+(?:['’-][^\W\d_]+)?"
+_TOWN_EN = rf"(?:,?[ \n]{{1,2}}(?!{_STATE}){_NAME_EN}(?:[ -](?!{_STATE}){_NAME_EN}){{0,2}})"
+_CODE_EN = (
+    r"(?:,?[ \n]{1,2}(?:[A-Z]{2}[ ,]{1,2})?"
+    r"(?:\d{5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d)\b)"
+)
+_UNIT_EN = (
+    r"(?:(?:Flat|Apt\.?|Apartment|Suite|Ste\.?|Unit|Room|Floor|Building|Bldg\.?|#)\s?[\w-]{1,6})"
+)
+_STREET_EN = (
+    r"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Place|Pl|Square|Sq|"
+    r"Terrace|Ter|Way|Parkway|Pkwy|Highway|Hwy|Close|Crescent|Cres|Grove|Gardens|Mews|Row|Circle|"
+    r"Cir|"
+    r"Trail|Alley|Hill|Quay|Walk|Heights|Union|Branch|Plaza|Route)\b\.?"
+)
+_ENGLISH = re.compile(
+    rf"(?<![\w.,:/#-])(?:{_UNIT_EN},?\s)?\d{{1,5}}[A-Za-z]?(?:[-/]\d{{1,5}})?,?\s(?:[NSEW]\.?\s|"
+    rf"(?:North|South|East|West)\s)?"
+    rf"(?:{_CAP}\s){{1,4}}{_STREET_EN}(?:,?\s{_UNIT_EN})?(?:{_TOWN_EN}(?=,|\s[A-Z]{{1,2}}\d|"
+    rf"\s[A-Z]{{2}}\b|\s\d|[.!?;\n]|\Z))?"
+    rf"{_CODE_EN}?(?:\s\d{{1,2}}(?!\w))?"
+)
+_BOX = re.compile(
+    r"(?<!\w)(?:P\.?\s?O\.?\s?Box|PSC|Postfach|а/с|абонентська скринька|п/с)\s?\d{1,6}"
+    rf"(?:,?[ \n]{{1,2}}(?:Box|APO|FPO|AP|AE|AA|{_CAP}|\d{{4,6}})){{0,5}}"
+)
+_NUMBERED_UNIT = re.compile(
+    rf"(?<![\w.,:/#-])\d{{1,5}}\s(?:{_CAP}\s|\d{{1,5}}\s){{1,4}}\d{{0,5}}\s?(?:\n\s?)?{_UNIT_EN}"
+    rf"(?:[ ,\n]{{1,3}}(?:{_CAP}|\d{{4,6}}(?!\d))){{0,6}}"
+)
+_GERMAN = re.compile(
+    r"(?<![\w-])(?:(?:[A-ZÄÖÜ][\wäöüß.-]{0,60}\s){0,3}[A-ZÄÖÜ][\wäöüß-]{0,60}"
+    r"(?:straße|strasse|str\.|weg|platz|allee|gasse|damm|ufer|chaussee|steig|stieg)|"
+    r"[A-ZÄÖÜ][\wäöüß-]{1,60}e[rsn]?\s(?:Straße|Str\.|Weg|Platz|Allee|Gasse|Damm|Ufer)|"
+    r"(?:Straße|Str\.|Allee|Unter den)\s(?:[A-ZÄÖÜ][\wäöüß-]{0,60}\s?){1,3})\s?"
+    r"\d{1,3}\s?[a-z]?(?:\s?[-/]\s?\d{1,4})?(?!\w|[.,]\d)"
+    r"(?:,?[ \n]{1,2}(?:D-|A-|CH-)?\d{4,5}\s[A-ZÄÖÜ][\wäöüß-]{1,60}(?:\s(?:am|an der|im|"
+    r"bei)\s[A-ZÄÖÜ][\wäöüß]+)?)?"
+)
+_POSTCODE_TOWN = re.compile(r"(?<![\w.,-])(?:D-|A-|CH-)\d{4,5}\s[A-ZÄÖÜ][\wäöüß-]{1,60}")
+_KIND_CYR = (
+    r"(?:вул(?:иц[яіюею]+|\.)|просп(?:ект\w*|\.)|пр-т\.?|пр(?:\.|-кт)|бульв(?:ар\w*|\.)|б-р\.?|"
+    r"пров(?:улок\w*|\.)|"
+    r"пл(?:оща|ощі|ощадь|ощади|\.)|шосе|наб(?:ережн\w*|\.)|майдан\w*|узвіз|мікрорайон|мкр(?:-н|"
+    r"\.)?|"
+    r"ул(?:иц[аеуы]|ицей|\.)|пер(?:еул\w*|\.)|шоссе|тупик|проезд|квартал|ж/м)"
+)
+_WORD_CYR = r"[^\W\d_][\w'’ʼ.-]{0,60}"
+_TOWN_CYR = (
+    r"(?:(?:м\.|г\.|город|місто|село|смт|с\.|пос\.|пгт\.?|ст\.)\s?"
+    r"[А-ЯІЇЄҐЁ][\w'’ʼ-]{1,60}(?:\s[А-ЯІЇЄҐЁ][\w'’ʼ-]{1,60})?)"
+)
+_HOUSE = (
+    r"(?:(?:буд(?:инок|\.)?|д(?:ом|\.)?|№|корп\.?|к\.|стр\.?)\s?){0,2}"
+    r"\d{1,4}(?:\s?[-/]\s?\d{1,4})?(?:\s?[а-яіїєa-z](?!\w))?"
+)
+_FLAT = (
+    r"(?:,?\s?(?:кв(?:артира|\.)?|оф(?:іс|ис|\.)?|під['’]?їзд|подъезд|корпус|корп\.?|поверх|этаж)"
+    r"\s?№?\s?\d{1,4})"
+)
+_BARE_TOWN = r"(?:[А-ЯІЇЄҐЁ][\w'’ʼ-]{1,60}(?:\s(?:обл(?:\.|асть)|р-н|район)\w*)?)"
+_CYRILLIC = re.compile(
+    rf"(?<!\w)(?:\d{{5,6}},?\s)?(?:{_TOWN_CYR},?\s|{_BARE_TOWN},\s)?{_KIND_CYR}\s?"
+    rf"(?:\d{{1,3}}(?:-?(?:го|й|я|ї|ої|ша|га|"
+    rf"та))?\s)?{_WORD_CYR}(?:\s{_WORD_CYR}){{0,2}},?\s{_HOUSE}{_FLAT}{{0,3}}"
+    rf"(?:,\s(?:{_TOWN_CYR}|{_BARE_TOWN}))?(?:,\s\d{{5,6}}(?!\d))?",
+    re.IGNORECASE,
+)
+_ROMANCE = re.compile(
+    r"(?<![\w.,:/#-])(?:\d{1,4},?\s(?:bis\s|ter\s)?)?(?:[Rr]ue|[Aa]venue|[Bb]oulevard|"
+    r"Place|[Cc]hemin|[Ii]mpasse|[Cc]alle|[Aa]venida|Plaza|Paseo|Via|Viale|[Pp]iazza|Corso|"
+    r"Rua|[Pp]raça|[Uu]lica|ul\.|al\.)\s(?:(?:de|du|des|del|della|di|da|do|la|le|les|l'|el|los|las|et)\s)*"
+    rf"{_CAP}(?:\s(?:(?:de|du|des|del|la|le)\s)?{_CAP}){{0,3}}(?:,?\s\d{{1,4}}\w?(?!\w))?"
+    rf"(?:,?\s\d{{5}}\s{_CAP})?"
+)
+_POSTCODE_LINE = re.compile(
+    r"(?<![\w-])(?!Adresse|Anschrift)(?:[A-ZÄÖÜ][\wäöüß.-]{1,60}\s){1,4}\d{1,4}\s?[a-z]?,?\s{1,2}"
+    r"(?:D-|A-|CH-)?\d{5}\s[A-ZÄÖÜ][\wäöüß-]{1,60}"
+)
+"""Words, a house number, a postcode and a town, whatever the street is called."""
+
+_ANNOUNCED = re.compile(
+    r"(?:\b(?:address(?: is|:)|live(?:s)? (?:at|on)|ship (?:it |this )?to|deliver(?:ed)? to|"
+    r"send (?:it |this )?to|"
+    r"wohn(?:e|haft) (?:in|an|am)|anschrift(?: ist|:)|adresse(?: ist|:)|lieferadresse:?|"
+    r"адрес\w*:|за адресою:?|по адресу:?|проживаю|мешкаю|живу на))\s{0,3}",
+    re.IGNORECASE,
+)
+_ANYTHING_NUMBERED = re.compile(
+    rf"(?:\d{{1,5}}[a-zA-Z]?,?\s(?:{_CAP}[ ,]{{1,2}}){{0,4}}{_CAP}|"
+    rf"{_CAP}(?:[ ]{_CAP}){{0,3}},?\s\d{{1,5}}[a-zA-Z]?(?!\w))"
+    rf"(?:[ ,\n]{{1,3}}(?:{_UNIT_EN}|{_CAP}|\d{{3,6}}(?!\w))){{0,6}}"
+)
+_ROMANCE_KINDS = (
+    *("rue", "ave", "boul", "plac", "chem", "imp", "call", "plaz", "pase", "via", "piaz"),
+    *("corso", "rua", "praç", "ulica", "ul.", "al."),
+)
+_STREETS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
+    (_ENGLISH, ()),
+    (_BOX, ("box", "psc", "postfach", "а/с", "скринька", "п/с")),
+    (_NUMBERED_UNIT, ("flat", "ap", "suite", "ste", "unit", "room", "floor", "bui", "bldg", "#")),
+    (_GERMAN, ("stra", "str", "weg", "platz", "alle", "gasse", "damm", "ufer", "chaus", "stieg")),
+    (_POSTCODE_LINE, ()),
+    (_POSTCODE_TOWN, ("d-", "a-", "ch-")),
+    (_CYRILLIC, tuple("аеиоіу")),
+    (_ROMANCE, _ROMANCE_KINDS),
+)
+"""Each pattern with beginnings of words without which it is not worth trying; none: always."""
+
+_DIGIT = re.compile(r"(?<![^\W\d])\d")
+
+
+def find_addresses(text: str) -> Iterator[Span]:
+    """Streets with a house number, boxes, and whatever numbered thing is called an address."""
+    if not _DIGIT.search(text):
+        return
+    plain = text.casefold()
+    for pattern, hints in _STREETS:
+        if hints and not any(hint in plain for hint in hints):
+            continue
+        for match in pattern.finditer(text):
+            if _DIGIT.search(match.group()):
+                yield _span(match, "a street with a number")
+    for cue in _ANNOUNCED.finditer(text):
+        called = _ANYTHING_NUMBERED.match(text, cue.end())
+        if called:
+            yield _span(called, "called an address")
+
+
+def _span(match: re.Match[str], why: str) -> Span:
+    value = match.group().rstrip(" ,.\n")
+    return Span(match.start(), match.start() + len(value), "ADDRESS", value, why)

@@ -1,0 +1,1 @@
+"""From raw records to `examples.jsonl` and its data card."""

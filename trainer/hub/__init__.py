@@ -1,0 +1,1 @@
+"""Private repositories on the Hugging Face hub: finished models and checkpoints."""

@@ -1,0 +1,109 @@
+"""Checkpoints on a private hub repository, for machines that may vanish, such as a free Colab.
+
+They go up in the background, each from a file of its own, so that the training neither waits nor
+changes what is just being sent. A new machine with the same command, data and settings takes
+the last one down and goes on. Once the training has ended well it is removed. The repository's
+history still holds what was ever sent (some hundred MB each time for a model of 7 billion
+weights); only whoever owns it can be rid of that, by deleting the repository.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from threading import Lock
+
+from huggingface_hub.errors import EntryNotFoundError
+
+from backend.system.files import link_or_copy
+from trainer.hub.client import ERRORS, make_private, refusal, signed_in
+from trainer.tuning.checkpoints import CHECKPOINT
+
+_MARK_CHARACTERS = 16
+
+
+class Shelf:
+    """The checkpoint of one training in one repository."""
+
+    def __init__(
+        self, repository: str, *, mark: str, token: str, say: Callable[[str], None]
+    ) -> None:
+        """Makes the repository if it is new.
+
+        Raises Forbidden without a token or for one that may not write, BadInput for a public
+        repository, Unavailable if the hub cannot be reached.
+        """
+        self._api = signed_in(repository, token=token)
+        make_private(repository, api=self._api)
+        self._repository, self._say = repository, say
+        self._folder = f"checkpoints/{mark[:_MARK_CHARACTERS]}"
+        self._sender = ThreadPoolExecutor(1)
+        self._changing = Lock()
+
+    def fetch(self, folder: Path) -> bool:
+        """Takes the checkpoint down unless `folder` has its own; whether it took it."""
+        if (folder / CHECKPOINT).exists():
+            return False
+        try:
+            found = self._api.hf_hub_download(self._repository, f"{self._folder}/{CHECKPOINT}")
+        except EntryNotFoundError:
+            return False
+        except ERRORS as error:
+            raise refusal(error, self._repository) from error
+        shutil.copyfile(found, folder / f"{CHECKPOINT}.unfinished")
+        (folder / f"{CHECKPOINT}.unfinished").replace(folder / CHECKPOINT)
+        return True
+
+    def put(self, checkpoint: Path) -> None:
+        """Sends the checkpoint up in the background.
+
+        One that still waits there gives way to it: what comes later is worth more.
+        """
+        with self._changing:
+            link_or_copy(checkpoint, _waiting(checkpoint))
+        self._sender.submit(self._send, checkpoint).add_done_callback(self._tell)
+
+    def close(self) -> None:
+        """Waits for what is on its way."""
+        self._sender.shutdown()
+
+    def clear(self) -> None:
+        """Removes the checkpoint of a training that has ended well."""
+        try:
+            self._api.delete_folder(
+                self._folder, self._repository, commit_message="Remove the checkpoint"
+            )
+        except EntryNotFoundError:
+            return
+        except ERRORS as error:
+            said = refusal(error, self._repository)
+            self._say(f"The checkpoint is still in {self._repository}: {said}")
+
+    def _send(self, checkpoint: Path) -> None:
+        sent = checkpoint.with_name(f"{checkpoint.name}.sent")
+        with self._changing:
+            if not _waiting(checkpoint).exists():
+                return  # it went up in place of an older one
+            _waiting(checkpoint).replace(sent)
+        try:
+            self._api.upload_file(
+                path_or_fileobj=sent,
+                path_in_repo=f"{self._folder}/{checkpoint.name}",
+                repo_id=self._repository,
+                commit_message=f"Keep {checkpoint.name}",
+            )
+        finally:
+            sent.unlink(missing_ok=True)
+
+    def _tell(self, sending: Future[None]) -> None:
+        error = sending.exception()
+        if isinstance(error, ERRORS):
+            error = refusal(error, self._repository)
+        if error:
+            self._say(f"The checkpoint stayed here only: {type(error).__name__}: {error}")
+
+
+def _waiting(checkpoint: Path) -> Path:
+    return checkpoint.with_name(f"{checkpoint.name}.waiting")

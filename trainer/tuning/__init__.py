@@ -1,0 +1,1 @@
+"""QLoRA fine-tuning: from examples to an adapter."""
