@@ -8,14 +8,14 @@ import pytest
 from sqlite_utils import Database
 
 from backend.domain.errors import BadInput, NoModel, QueueFull, UnknownModel, UnusableModel
-from backend.domain.suggestion import LABELS
+from backend.domain.suggestion import LABELS, Suggestion
 from backend.domain.ticket import Ticket
 from backend.services.suggest import Ask, place, suggest
 from backend.settings import SuggestSettings
 from backend.store import queue
 from backend.store.models import Model, active_models, add_model, set_active
 from backend.store.queue import Usage
-from backend.store.suggestions import Suggestion, suggestion
+from backend.store.suggestions import suggestion
 from tests.backend.candidates import add_models
 
 SETTINGS = SuggestSettings()

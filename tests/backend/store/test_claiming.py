@@ -11,10 +11,11 @@ from sqlite_utils import Database
 
 from backend.domain.passage import Passage
 from backend.domain.prompt import render
+from backend.domain.suggestion import Candidate
 from backend.domain.ticket import Ticket
 from backend.store import queue
 from backend.store.queue import Usage, Work
-from backend.store.suggestions import Candidate, add_suggestion, suggestion
+from backend.store.suggestions import add_suggestion, suggestion
 from backend.system.database import connect, transaction
 from tests.backend.candidates import add_models
 

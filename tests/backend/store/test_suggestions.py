@@ -10,12 +10,13 @@ import pytest
 from sqlite_utils import Database
 
 from backend.domain.errors import UnknownCandidate, UnknownSuggestion
+from backend.domain.suggestion import Suggestion
 from backend.domain.ticket import Ticket
 from backend.services.suggest import Ask, cancel_suggestion, suggest
 from backend.settings import SuggestSettings
 from backend.store import queue
 from backend.store.queue import Usage
-from backend.store.suggestions import Suggestion, revision, same_request, suggestion, suggestion_of
+from backend.store.suggestions import revision, same_request, suggestion, suggestion_of
 from tests.backend.candidates import add_models
 
 SETTINGS = SuggestSettings()
