@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from sqlite_utils import Database
 
 from backend.domain.suggestion import FINISHED, Candidate, Suggestion, SuggestionState
-from backend.services.blinding import blind, is_held, without_loss
+from backend.services.blind_pacing import blind, is_held, without_loss
 from backend.services.suggest import Place, place
 from backend.settings import Settings
 from backend.store.models import stored_models

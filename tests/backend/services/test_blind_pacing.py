@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from backend.domain.suggestion import Candidate, CandidateState, Suggestion
-from backend.services.blinding import HEAD, HOLD_SECONDS, READING_PACE, Showing, blind, is_held
-from backend.services.blinding import without_loss as kept
+from backend.services.blind_pacing import HEAD, HOLD_SECONDS, READING_PACE, Showing, blind, is_held
+from backend.services.blind_pacing import without_loss as kept
 
 START = datetime(2026, 6, 1, 8, tzinfo=UTC)
 STORED = {"nearest"}
