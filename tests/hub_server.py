@@ -66,8 +66,8 @@ def hub_server() -> Iterator[Hub]:
         state = hub
 
     servers = [_Server(("127.0.0.1", 0), Bound) for _ in range(2)]
-    threads = [threading.Thread(target=one.serve_forever, args=(0.02,)) for one in servers]
-    hub.addresses = [f"http://127.0.0.1:{one.server_port}" for one in servers]
+    threads = [threading.Thread(target=server.serve_forever, args=(0.02,)) for server in servers]
+    hub.addresses = [f"http://127.0.0.1:{server.server_port}" for server in servers]
     for thread in threads:
         thread.start()
     try:
@@ -167,20 +167,20 @@ class _Requests(BaseHTTPRequestHandler):
     def _preupload(self, body: bytes, name: str) -> None:
         files = [
             {
-                "path": one["path"],
-                "uploadMode": "lfs" if one["size"] > LARGE else "regular",
+                "path": file["path"],
+                "uploadMode": "lfs" if file["size"] > LARGE else "regular",
                 "shouldIgnore": False,
             }
-            for one in json.loads(body)["files"]
+            for file in json.loads(body)["files"]
         ]
         self._send(200, {"files": files})
 
     def _batch(self, body: bytes, name: str) -> None:
         objects = []
-        for one in json.loads(body)["objects"]:
-            upload = {"href": f"{self.state.addresses[1]}/cdn/{one['oid']}"}
-            known = one["oid"] in self.state.objects
-            objects.append({**one, **({} if known else {"actions": {"upload": upload}})})
+        for wanted in json.loads(body)["objects"]:
+            upload = {"href": f"{self.state.addresses[1]}/cdn/{wanted['oid']}"}
+            known = wanted["oid"] in self.state.objects
+            objects.append({**wanted, **({} if known else {"actions": {"upload": upload}})})
         self._send(200, {"transfer": "basic", "objects": objects})
 
     def _store(self, body: bytes, oid: str) -> None:

@@ -26,8 +26,8 @@ KEEPING = """
 import sys
 from pathlib import Path
 from trainer.hub.client import token_here
-from trainer.hub.checkpoints import Shelf
-shelf = Shelf("team/checkpoints", mark="a" * 64, token=token_here(), say=print)
+from trainer.hub.hub_checkpoints import HubCheckpoints
+shelf = HubCheckpoints("team/checkpoints", mark="a" * 64, token=token_here(), say=print)
 path = Path(sys.argv[1], "checkpoint.pt")
 for text in ("at step 10", "at step 20", "at step 30"):
     path.with_suffix(".new").write_text(text)
@@ -97,7 +97,7 @@ def test_another_machine_goes_on(base: Path, examples: Path, hub: Hub, tmp_path:
     assert TOKEN not in said
     record = read_record(tmp_path / "new")
     assert record is not None
-    steps = [int(one["step"]) for one in record.history["steps"]]
+    steps = [int(step["step"]) for step in record.history["steps"]]
     assert steps == list(range(1, len(steps) + 1))
     assert hub.repositories[REPOSITORY].private
     assert _checkpoints(hub) == []

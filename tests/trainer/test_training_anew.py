@@ -86,5 +86,5 @@ def test_a_torn_file_costs_its_content_and_not_the_training(
 
     record = read_record(tmp_path)
     assert record is not None
-    measured = [str(int(one["step"])) for one in record.history["validation"]]
+    measured = [str(int(measurement["step"])) for measurement in record.history["validation"]]
     assert list(json.loads((tmp_path / "samples.json").read_text("utf-8"))) == measured

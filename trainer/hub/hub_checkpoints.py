@@ -24,7 +24,7 @@ from trainer.tuning.checkpoints import CHECKPOINT
 _MARK_CHARACTERS = 16
 
 
-class Shelf:
+class HubCheckpoints:
     """The checkpoint of one training in one repository."""
 
     def __init__(
