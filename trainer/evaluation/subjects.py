@@ -23,7 +23,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import openai
-import psutil
 import torch
 from transformers import GenerationConfig
 
@@ -37,6 +36,7 @@ from backend.domain.errors import (
 )
 from backend.domain.prompt import Message
 from backend.system.files import sha256_of
+from backend.system.resources import own_memory
 from trainer.chat_format import GgufChatFormat, TokenizerChatFormat, prompt_text, served_tokenizer
 from trainer.gguf.logits import load_model, logits_of, opened
 from trainer.gguf.model_card import card_of
@@ -124,9 +124,9 @@ class GgufSubject:
 
 
 def resident() -> int:
-    """Bytes of memory that this process holds now, pages of mapped files among them."""
+    """Bytes of memory that this process holds now, garbage collected before."""
     gc.collect()
-    return int(psutil.Process().memory_info().rss)
+    return own_memory()
 
 
 _BYTES = 4

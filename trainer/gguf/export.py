@@ -16,7 +16,7 @@ from typing import Any
 from backend.domain.errors import BadInput
 from backend.domain.example import Example
 from backend.domain.model_card import ModelCard
-from backend.system.files import link_or_copy, sha256_of, write_whole
+from backend.system.files import link_or_copy, sha256_of, whole_file, write_whole
 from backend.system.resources import check_disk, check_memory
 from trainer.gguf.convert import check_writable, convert_with, write_gguf
 from trainer.gguf.families import read_config_file
@@ -86,9 +86,8 @@ class Steps:
         path, notes = self.folder / name, self._notes()
         if self.has(name, made_from) and sha256_of(path) == notes[name]["sha256"]:
             return path
-        unfinished = self.folder / f"unfinished-{name}"
-        make(unfinished)
-        unfinished.replace(path)
+        with whole_file(path) as unfinished:
+            make(unfinished)
         notes[name] = {"from": made_from, "sha256": sha256_of(path)}
         write_whole(self.folder / _NOTES, json.dumps(notes, indent=1) + "\n")
         return path

@@ -17,8 +17,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from backend.domain.errors import UnusableModel
-from backend.system.parallel import usual_processes
-from backend.system.resources import free_memory
+from backend.system.resources import cores, free_memory
 from trainer.gguf.quantise import quiet
 from trainer.gguf.tensor_files import TensorFolder
 
@@ -97,7 +96,7 @@ def opened(
     Raises UnusableModel if llama.cpp cannot load it.
     """
     quiet()
-    threads = 1 if gguf.stat().st_size < _SMALL else usual_processes()
+    threads = 1 if gguf.stat().st_size < _SMALL else cores()
     try:
         model = llama_cpp.Llama(
             str(gguf),
