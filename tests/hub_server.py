@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -49,6 +50,10 @@ class Hub:
     asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     break_after: list[int] = field(default_factory=list)
     """Bytes after which the next bodies of large files break off, one number for each."""
+    pause_after: tuple[int, float] = (0, 0.0)
+    """Bytes after which the bodies of large files stop for so many seconds."""
+    failing: int = 0
+    """The status of every answer with a file's content; 0: as it should be."""
     addresses: list[str] = field(default_factory=list)
     """Its own, and its CDN's."""
 
@@ -203,6 +208,9 @@ class _Requests(BaseHTTPRequestHandler):
         self._send(200, {"commitUrl": url, "commitOid": oid, "pullRequestUrl": None})
 
     def _resolve(self, body: bytes, name: str, revision: str, file: str) -> None:
+        if self.state.failing:
+            self._send(self.state.failing, {"error": "out of order"})
+            return
         repository = self.state.repositories.get(name, Repository())
         revision = repository.head if revision == "main" else revision
         content = repository.commits.get(revision, {}).get(file)
@@ -227,7 +235,12 @@ class _Requests(BaseHTTPRequestHandler):
         self.send_response(206 if found else 200)
         self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
-        if self.state.break_after:
+        if self.state.pause_after[1]:
+            count, seconds = self.state.pause_after
+            self.wfile.write(content[start : start + count])
+            time.sleep(seconds)
+            self.wfile.write(content[start + count :])
+        elif self.state.break_after:
             self.wfile.write(content[start : start + self.state.break_after.pop(0)])
             self.close_connection = True
         else:

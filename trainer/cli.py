@@ -358,14 +358,10 @@ def _add_push(steps: Any) -> None:
 
 
 def _push(given: argparse.Namespace) -> str:
-    from trainer.hub.client import token_here
     from trainer.hub.push import Push, push
+    from trainer.hub.repository import hub_here
 
-    name = push(
-        Push(given.repository, given.gguf, given.adapter),
-        token=token_here(),
-        endpoint=os.environ.get("HF_ENDPOINT"),
-    )
+    name = push(Push(given.repository, given.gguf, given.adapter), hub=hub_here())
     return f"Pushed. On the backend's machine: suggest-answer models add {name}"
 
 

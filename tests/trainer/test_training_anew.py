@@ -16,7 +16,7 @@ from tests.trainer.tiny import LOOP, SETTINGS
 from trainer.gguf.merge import merge
 from trainer.record import read_record
 from trainer.tuning.settings import TrainingSettings
-from trainer.tuning.train import train
+from trainer.tuning.train import archive, train
 
 SHORT = replace(SETTINGS, samples=1, sample_tokens=4, loop=replace(LOOP, epochs=1))
 OTHER = replace(SHORT, loop=replace(SHORT.loop, learning_rate=1e-3))
@@ -74,6 +74,19 @@ def test_other_weights_of_an_older_model_are_another_base(
     torch.save({**weights, "model.more": torch.zeros(99)}, older / "pytorch_model.bin")
 
     assert "earlier-1" in _train(older, examples, out, SHORT)
+
+
+def test_an_archive_takes_a_number_above_all_that_are_there(tmp_path: Path) -> None:
+    (tmp_path / "earlier-2").mkdir()
+    (tmp_path / "earlier-2" / "training.json").write_text("second")
+    (tmp_path / "training.json").write_text("third")
+
+    place = archive(tmp_path)
+
+    assert place == tmp_path / "earlier-3"
+    assert (place / "training.json").read_text() == "third"
+    assert (tmp_path / "earlier-2" / "training.json").read_text() == "second"
+    assert not (tmp_path / "training.json").exists()
 
 
 @pytest.mark.parametrize("name", ["training.json", "samples.json"])

@@ -60,6 +60,11 @@ class Asking:
     letters: int = 0
 
     def __post_init__(self) -> None:
+        if self.prompt_tokens is not None and self.prompt_tokens < 1:
+            raise BadInput(
+                f"A prompt of {self.prompt_tokens} tokens cannot be. --prompt-tokens is 1 or more; "
+                "left out, it is what the subjects are served with."
+            )
         if self.answer_tokens < 1 or self.letters < 0:
             raise BadInput(
                 f"An answer of {self.answer_tokens} tokens and {self.letters} letters cannot be. "

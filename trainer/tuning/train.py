@@ -21,8 +21,8 @@ from trainer.chat_format import TEMPLATE, save_template, tokenizer_of
 from trainer.data.prepare import read_examples
 from trainer.gguf.merge import ADAPTER_FILES
 from trainer.gguf.tensor_files import weight_files
-from trainer.hub.client import token_here
 from trainer.hub.hub_checkpoints import HubCheckpoints
+from trainer.hub.repository import hub_here
 from trainer.record import RECORD, Record, fingerprint, name_of_base, read_record, write_record
 from trainer.tuning import checkpoints
 from trainer.tuning.batches import Fitting, by_split, epochs, fitting
@@ -162,7 +162,7 @@ def _hub_checkpoints(work: _Work, say: Say) -> HubCheckpoints | None:
     kept = None
     place = work.bookkeeping.checkpoints_to
     if place and work.group.leads:
-        kept = HubCheckpoints(place, mark=work.fingerprint, token=token_here(), say=say)
+        kept = HubCheckpoints(place, mark=work.fingerprint, hub=hub_here(), say=say)
         if kept.fetch(work.out):
             say(f"Going on from the checkpoint in {place}.")
     work.group.of_each(None)
