@@ -20,7 +20,7 @@ from backend.system.hub import Hub
 from trainer.chat_format import TEMPLATE
 from trainer.gguf.merge import ADAPTER_FILES
 from trainer.gguf.model_card import card_path
-from trainer.hub.repository import private_repository, told
+from trainer.hub.repository import hub_errors, private_repository
 from trainer.record import RECORD
 
 _OF_ADAPTER = (*ADAPTER_FILES, RECORD)
@@ -44,7 +44,7 @@ def push(wanted: Push, *, hub: Hub) -> str:
     """
     files, card = _files(wanted), _card(wanted.gguf)
     api = private_repository(wanted.repository, hub=hub)
-    with told(f"write to {wanted.repository}"):
+    with hub_errors(f"write to {wanted.repository}"):
         done = api.create_commit(
             wanted.repository,
             [CommitOperationAdd(name, str(path)) for name, path in files.items()]
