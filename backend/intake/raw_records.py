@@ -22,10 +22,12 @@ from backend.domain.passage import Article, SolvedTicket
 from backend.intake import crm, desk
 from backend.intake.conversation import Conversation
 from backend.intake.language import language_of
+from backend.intake.mail import intake_words
 from backend.intake.pairs import is_greeting, pair_of
 from backend.privacy import placeholders_in
 from backend.privacy.detect.known import Known
 from backend.privacy.placeholders import Placeholders
+from backend.system.languages import either
 
 VERSION = 1
 """To be raised when the same raw line gives another ticket, so that it is read anew."""
@@ -34,7 +36,7 @@ _GREETED = re.compile(
     r"\A(?P<hail>[^\W\d_][^\n\[\]]{0,40}?)[ ,]{1,2}(?P<who>\[(?:USER)?NAME_\d+\](?: \[NAME_\d+\])?)"
     r"(?P<end>\s*[,!.:\n]\s*|\s*\Z)"
 )
-_NOTHING_ALONE = re.compile(r"dear|lieber?|sehr geehrte|шановн|уважаем|estimad|cher", re.IGNORECASE)
+_NOTHING_ALONE = re.compile(either(intake_words().greetings_before_a_name), re.IGNORECASE)
 
 
 def refined(conversation: Conversation) -> SolvedTicket | str:
