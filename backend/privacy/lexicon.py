@@ -265,7 +265,7 @@ def _load_lists() -> Gazetteer:
         (_lines("not_people.txt"), _NOBODY),
     ):
         for line in listed:
-            for word in line.split():
+            for word in line.casefold().split():
                 kinds[word] = kinds.get(word, 0) | kind
     return Gazetteer(kinds)
 

@@ -203,7 +203,7 @@ def _is_login(value: str, link: str, *, marked_only: bool) -> bool:
 
 @lru_cache(maxsize=1)
 def _states() -> frozenset[str]:
-    return frozenset(_WORDS.password_states)
+    return frozenset(state.casefold() for state in _WORDS.password_states)
 
 
 @lru_cache(maxsize=20_000)
@@ -220,5 +220,6 @@ def _cues() -> dict[str, tuple[_Cue, ...]]:
     cues: dict[str, tuple[_Cue, ...]] = {}
     for label, ending in itertools.product(LABELS, ("", _NUMBERED_KEY)):
         for word in getattr(_WORDS, label.lower() + ending, ()):
-            cues[word] = (*cues.get(word, ()), _Cue(label, bool(ending)))
+            key = word.casefold()
+            cues[key] = (*cues.get(key, ()), _Cue(label, bool(ending)))
     return cues

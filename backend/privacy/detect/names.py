@@ -26,7 +26,9 @@ _ACTS = re.compile(rf"\s{either(_WORDS.deeds)}\b")
 _ANNOUNCES_SMALL = re.compile(
     rf"\b{either(phrase_patterns(_WORDS.small_name_announcements))}\Z", re.IGNORECASE
 )
-_CLOSES = frozenset({*_WORDS.closings, *_WORDS.closings_before_small_names})
+_CLOSES = frozenset(
+    word.casefold() for word in (*_WORDS.closings, *_WORDS.closings_before_small_names)
+)
 _COMPANIES = frozenset(_WORDS.company_words)
 _END_OF_LINE = re.compile(r"[.!]?\s*(?:\n|\Z)")
 _BEFORE_NUMBER = re.compile(r"\.?\s\d")
@@ -181,7 +183,7 @@ def _cues() -> dict[str, Cue]:
     cues: dict[str, Cue] = {}
     for lists, is_strong in ((weak, False), (strong, True)):
         for phrase in itertools.chain(*lists):
-            words = phrase.removesuffix(":")
+            words = phrase.removesuffix(":").casefold()
             cues[words] = Cue(words, is_strong, phrase.endswith(":"))
     return cues
 
