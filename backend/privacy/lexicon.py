@@ -6,7 +6,7 @@ import importlib
 import re
 import threading
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
@@ -262,12 +262,18 @@ def _load_lists() -> Gazetteer:
         (words.ordinary_words, _WORD),
         (words.perhaps_people, _WORD),
         (words.never_people, _NOBODY),
+        (_single(words.greetings), _NOBODY),
         (_lines("not_people.txt"), _NOBODY),
     ):
         for line in listed:
             for word in line.casefold().split():
                 kinds[word] = kinds.get(word, 0) | kind
     return Gazetteer(kinds)
+
+
+def _single(greetings: Iterable[str]) -> Iterator[str]:
+    """Those of one whole word: they begin with a capital where a name could stand."""
+    return (phrase for phrase in greetings if phrase.isalpha())
 
 
 def _lines(file: str) -> Iterator[str]:
