@@ -156,7 +156,7 @@ _ROMANCE = re.compile(
     rf"(?<![\w.,:/#-])(?:\d{{1,4}},?\s(?:{either(_WORDS.house_additions)}\s)?)?"
     rf"{either(_WORDS.streets_before_name)}\s(?:{_PARTICLE}\s)*"
     rf"{_CAP}(?:\s(?:{_PARTICLE}\s)?{_CAP}){{0,3}}"
-    rf"(?:,?\s\d{{1,4}}\w?(?!\w)(?:/\d{{1,4}}(?!\w))?"
+    rf"(?:,?\s\d{{1,4}}[^\W\d]?(?!\w)(?:/\d{{1,4}}(?!\w))?"
     rf"(?:\s{either(_WORDS.house_flats)}\s?\d{{1,4}}(?!\w))?)?"
     rf"(?:,?\s{either(_WORDS.postcodes)}\s{_CAP})?"
 )
