@@ -167,14 +167,14 @@ _ANYTHING_NUMBERED = re.compile(
     rf"(?:[ ,\n]{{1,3}}(?:{_FLAT_EN}|{_CAP}|\d{{3,6}}(?!\w))){{0,6}}"
 )
 _DIGIT = re.compile(r"(?<![^\W\d])\d")
+_NOT_PLAIN = re.compile(r"\(\?:[^()]*\)[?*+]?|\[[^]]*\][?*+]?|\\[^.][?*+]?|\\?.[?*+]")
 
 
 def _hints(*words: str) -> tuple[str, ...]:
-    """What a text must hold if one of these expressions is in it: the longest run of letters."""
-    plain = (
-        re.sub(r"\(\?:[^()]*\)[?*+]?|\[[^]]*\][?*+]?|\\.[?*+]?|.[?*]", " ", word) for word in words
-    )
-    return tuple({max(run.split(), key=len, default="").casefold() for run in plain})
+    """What a text must hold if one of these expressions is in it: their longest plain piece."""
+    small = (re.sub(r"\[(\w)\w\]", r"\1", word) for word in words)  # `[Rr]ue` is `rue`
+    plain = (_NOT_PLAIN.sub("\n", word).replace("\\.", ".") for word in small)
+    return tuple({max(text.split("\n"), key=len).casefold() for text in plain})
 
 
 _STREETS: tuple[tuple[re.Pattern[str], Sequence[str]], ...] = (

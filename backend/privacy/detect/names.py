@@ -29,6 +29,9 @@ _ANNOUNCES_SMALL = re.compile(
 _CLOSES = frozenset(
     word.casefold() for word in (*_WORDS.closings, *_WORDS.closings_before_small_names)
 )
+_BEFORE_SMALL = _CLOSES | {
+    phrase.split()[-1].casefold() for phrase in _WORDS.small_name_announcements
+}
 _COMPANIES = frozenset(_WORDS.company_words)
 _END_OF_LINE = re.compile(r"[.!]?\s*(?:\n|\Z)")
 _BEFORE_NUMBER = re.compile(r"\.?\s\d")
@@ -97,10 +100,13 @@ def find_people(text: str, words: Sequence[re.Match[str]], *, russian: bool) -> 
 def find_small(words: Sequence[re.Match[str]], text: str, *, russian: bool) -> Iterator[Span]:
     """Names in small letters where only a name can stand: after `my name is`, or signing off."""
     for before, word in itertools.pairwise(words):
-        name = word.group()
-        if not name[0].islower() or len(name) < 3 or word.start() - before.end() > 3:
+        said, name = before.group().casefold(), word.group()
+        if said not in _BEFORE_SMALL or not name[0].islower() or len(name) < 3:
             continue
-        if not (_signs_off(before, word, text) or _announces_small(before, text)):
+        if word.start() - before.end() > 3:
+            continue
+        signs_off = said in _CLOSES and _END_OF_LINE.match(text, word.end())
+        if not (signs_off or _announces_small(before, text)):
             continue
         kind = role(name.capitalize(), russian=russian)
         if kind.sure or kind.widespread:
@@ -335,10 +341,6 @@ def _name_from(run: list[Word]) -> list[Word]:
     while len(name) > 1 and (name[-1].is_initial or name[-1].text in PARTICLE):
         name.pop()
     return name
-
-
-def _signs_off(before: re.Match[str], word: re.Match[str], text: str) -> bool:
-    return before.group().casefold() in _CLOSES and bool(_END_OF_LINE.match(text, word.end()))
 
 
 def _announces_small(before: re.Match[str], text: str) -> bool:
