@@ -41,8 +41,10 @@ from backend.store.models import (
     wanted_ggufs,
 )
 from backend.system.database import storage_errors
+from backend.system.files import write_whole
 from backend.system.loopback import answers
 from backend.system.processes import SOCKET_VARIABLE, Child, Command, bare_environment
+from backend.system.resources import cores, free_memory, gigabytes
 
 TICK_SECONDS = 0.1
 DRAIN_SECONDS = 60.0
@@ -114,7 +116,7 @@ class Supervisor:
         forget_runners(self._db)
         queue.release_all(self._db)
         prefix = json.dumps([{"role": "system", "content": SYSTEM}], ensure_ascii=False)
-        self._warm_prefix.write_text(prefix, encoding="utf-8")
+        write_whole(self._warm_prefix, prefix)
 
     def _look(self) -> None:
         self._look_at_servers()
@@ -208,11 +210,6 @@ class Supervisor:
         with suppress(ProductError), storage_errors():
             forget_runners(self._db)
         self._log.info("stopped")
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 KEY_VARIABLE = "SUGGEST_ANSWER_RUNNER_KEY"
@@ -386,16 +383,12 @@ def _too_big(file: Path) -> str:
     """Why the file cannot be loaded into this machine's memory, or nothing if it can."""
     try:
         need = file.stat().st_size
-        fields = dict(
-            line.split(":", 1)
-            for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        )
     except FileNotFoundError:
         return ""
-    free = int(fields["MemAvailable"].split()[0]) * 1024
+    free = free_memory()
     if need < free * _MEMORY_SHARE:
         return ""
     return (
-        f"The file has {need / 1e9:.1f} GB and {free / 1e9:.1f} GB of memory are free. "
-        "Deactivate another model, or quantise this one further."
+        f"The file has {gigabytes(need, digits=1)} and {gigabytes(free, digits=1)} of memory are "
+        "free. Deactivate another model, or quantise this one further."
     )

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.domain.errors import BadInput
-from backend.system.files import sha256_of, write_whole
+from backend.system.files import sha256_of, whole_file, write_whole
 
 RECORD = "training.json"
 DEFAULT_PROMPT_TOKENS = 700
@@ -101,9 +101,8 @@ class Steps:
         path, notes = self.folder / name, self._notes()
         if self.has(name, made_from) and sha256_of(path) == notes[name]["sha256"]:
             return path
-        unfinished = self.folder / f"unfinished-{name}"
-        make(unfinished)
-        unfinished.replace(path)
+        with whole_file(path) as unfinished:
+            make(unfinished)
         notes[name] = {"from": made_from, "sha256": sha256_of(path)}
         write_whole(self.folder / _NOTES, json.dumps(notes, indent=1) + "\n")
         return path

@@ -6,9 +6,7 @@ What the machine offers, and the sizes that follow from it.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +21,9 @@ from backend.runner.metrics import Metrics
 from backend.runner.model import Context, Model
 from backend.runner.openai_api import read_messages
 from backend.runner.settings import RunnerSettings
+from backend.system.files import sha256_of
 from backend.system.logging import log_event
+from backend.system.resources import cores, free_memory
 
 CELLS_STEP = 256  # llama.cpp rounds its cache up to this
 
@@ -88,8 +88,7 @@ def _checked(settings: RunnerSettings) -> Header:
     """The header of the file, once its hash was found to be the approved one."""
     if settings.sha256:
         try:
-            with settings.model.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
+            found = sha256_of(settings.model)
         except OSError as error:
             raise NotAGguf(f"{settings.model} cannot be read: {error.strerror}.") from error
         if found != settings.sha256.lower():
@@ -147,20 +146,10 @@ def _text_of(option: str, path: Path) -> str:
         raise BadSettings(f"{option}: {path} cannot be read as text.") from error
 
 
-CPU_TOPOLOGY = Path("/sys/devices/system/cpu")
-CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
-MEMORY = Path("/proc/meminfo")
 DEFAULT_CONTEXT = 2048
 DEFAULT_SLOTS = 4
 SHARE_FOR_CACHE = 0.25  # of the memory that is free: several runners share a machine
 CACHE_BYTES_PER_NUMBER = 2  # f16
-
-
-def cores() -> int:
-    """Physical cores this process may use: affinity, hyper-threads and container quota counted."""
-    allowed = os.sched_getaffinity(0)
-    siblings = {_siblings(cpu) for cpu in allowed}
-    return max(1, min(len(siblings), _quota() or len(siblings)))
 
 
 def cache_bytes_per_token(header: Header) -> int:
@@ -181,27 +170,3 @@ def fitting_slots(*, context: int, token_bytes: int, free_bytes: int) -> int:
     while slots > 1 and slots * context * token_bytes > free_bytes * SHARE_FOR_CACHE:
         slots //= 2
     return slots
-
-
-def free_memory() -> int:
-    """Bytes of memory that can be had without swapping."""
-    for line in MEMORY.read_text().splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return 0
-
-
-def _siblings(cpu: int) -> str:
-    try:
-        return (CPU_TOPOLOGY / f"cpu{cpu}/topology/thread_siblings_list").read_text().strip()
-    except OSError:
-        return str(cpu)
-
-
-def _quota() -> int:
-    """Whole CPUs a container may use; 0 if there is no limit."""
-    try:
-        quota, period = CPU_QUOTA.read_text().split()
-    except (OSError, ValueError):
-        return 0
-    return 0 if quota == "max" else max(1, round(int(quota) / int(period)))

@@ -7,7 +7,6 @@ Plain HTTP against the hub's `resolve` address. huggingface_hub would do it too,
 from __future__ import annotations
 
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +18,6 @@ import httpx2
 
 from backend.domain.errors import (
     BadInput,
-    DiskFull,
     Forbidden,
     HashMismatch,
     Unavailable,
@@ -28,6 +26,7 @@ from backend.domain.errors import (
 )
 from backend.domain.model_card import FILE_NAME, ModelCard, check_prompt_format
 from backend.system.files import sha256_of
+from backend.system.resources import check_disk
 
 SCHEME = "hf://"
 ENDPOINT = "https://huggingface.co"
@@ -36,7 +35,6 @@ _REFERENCE = re.compile(rf"hf://({_NAME}/{_NAME})/((?:{_NAME}/)*{_NAME}\.gguf)(?
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _TRIES = 5
 _LARGEST_CARD = 1 << 20
-_SPARE = 64 << 20
 Progress = Callable[[int, int], None]
 """Told how many bytes are there, and of how many."""
 
@@ -159,7 +157,7 @@ def _fetched(client: httpx2.Client, address: str, partial: Path, progress: Progr
         if response.status_code != httpx2.codes.PARTIAL_CONTENT:
             start = 0
         total = start + int(response.headers.get("Content-Length") or 0)
-        _check_disk(partial.parent, total - start)
+        check_disk(partial.parent, total - start, step="fetch")
         with partial.open("ab" if start else "wb") as file:
             for piece in response.iter_raw():
                 file.write(piece)
@@ -197,15 +195,6 @@ def _check_hash(partial: Path, card: ModelCard, reference: Reference) -> None:
         raise HashMismatch(
             f"{reference.file} has sha256 {found}, not {card.sha256} that its card names. It was "
             "deleted. Fetch it again; if it differs again, the repository was tampered with."
-        )
-
-
-def _check_disk(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < needed + _SPARE:
-        raise DiskFull(
-            f"{needed / 1e9:.2f} GB are still to be fetched to {folder}, where {free / 1e9:.2f} GB "
-            "are free. Free some room, or set another state directory."
         )
 
 

@@ -54,7 +54,8 @@ from backend.knowledge.store import (
 )
 from backend.system.database import transaction
 from backend.system.files import opened
-from backend.system.parallel import cut, in_processes, usual_processes
+from backend.system.parallel import cut, in_processes
+from backend.system.resources import processors
 
 Row = Mapping[str, Any]
 Source = TypeVar("Source", Article, SolvedTicket)
@@ -269,7 +270,7 @@ def import_export(
     """
     files = [lines_that_count(path) for path in raw_files(folder, (*ARTICLES, *TICKETS))]
     total = sum(map(len, files))
-    workers = processes or (usual_processes() if total >= _WORTH_PROCESSES else 1)
+    workers = processes or (processors() if total >= _WORTH_PROCESSES else 1)
     done, imported = 0, ImportedExport()
     try:
         for lines in files:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from backend.system.resources import cores
 
 SHAPES = {
     "tiny": {"hidden_size": 256, "intermediate_size": 768, "num_hidden_layers": 4, "heads": 4},
@@ -195,7 +196,7 @@ def _bytes(folder: Path) -> int:
 def _print(costs: list[Cost], weights: int) -> None:
     factor = SEVEN / weights
     heads = ("seconds", "own GB", "RSS GB", "wrote GB", "7B: min", "7B: GB")
-    print(f"{weights / 1e9:.2f} billion weights, on a machine with {os.cpu_count()} cores")
+    print(f"{weights / 1e9:.2f} billion weights, on a machine with {cores()} cores")
     print(f"{'step':20}" + "".join(f"{head:>10}" for head in heads))
     for one in costs:
         minutes, wrote = one.seconds * factor / 60, one.written / 1e9

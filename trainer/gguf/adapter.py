@@ -14,7 +14,7 @@ import numpy as np
 
 from backend.domain.errors import BadInput, NotAGguf, UnusableModel
 from backend.domain.model_card import ModelCard
-from backend.system.files import sha256_of, write_whole
+from backend.system.files import sha256_of, whole_file, write_whole
 from backend.system.resources import check_memory
 from trainer.gguf.convert import Source, source
 from trainer.gguf.families import Array
@@ -71,17 +71,13 @@ def export_adapter(wanted: AdapterExport) -> ModelCard:
     """
     kind, record = _kind_of(wanted.onto), read_record(wanted.adapter)
     wanted.out.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = wanted.out.with_suffix(".unfinished")
-    try:
+    with whole_file(wanted.out) as unfinished:
         write_lora(wanted.base, wanted.adapter, unfinished, name=wanted.called)
         found = _compared(wanted, unfinished, record)
         limits = KINDS[kind].limits.times(wanted.accepted if kind != "F16" else 1.0)
         check(found, limits, step=f"export the adapter onto {kind}")
         card = _card(wanted, sha256_of(unfinished), found, record)
         write_whole(card_path(wanted.out), card.to_json())
-        unfinished.replace(wanted.out)
-    finally:
-        unfinished.unlink(missing_ok=True)
     return card
 
 

@@ -6,7 +6,6 @@ Puts a LoRA in GGUF onto a model that llama.cpp has loaded.
 from __future__ import annotations
 
 import ctypes
-import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, Literal
 import llama_cpp
 
 from backend.domain.errors import UnusableModel
+from backend.system.resources import cores
 from trainer.gguf.quantise import quiet
 
 _SMALL = 64_000_000
@@ -34,7 +34,7 @@ def opened(
     Raises UnusableModel if llama.cpp cannot load it.
     """
     quiet()
-    threads = 1 if gguf.stat().st_size < _SMALL else os.cpu_count() or 1
+    threads = 1 if gguf.stat().st_size < _SMALL else cores()
     try:
         model = llama_cpp.Llama(
             str(gguf),

@@ -10,6 +10,7 @@ from typing import Any
 import llama_cpp
 
 from backend.domain.errors import BadSettings, UnusableModel
+from backend.system.files import whole_file
 
 
 @dataclass(frozen=True)
@@ -70,14 +71,12 @@ def quantise(source: Path, out: Path, kind: str) -> None:
     quiet()
     parameters = llama_cpp.llama_model_quantize_default_params()
     parameters.ftype = KINDS[kind].number
-    unfinished = out.with_suffix(".unfinished")
-    result = llama_cpp.llama_model_quantize(
-        str(source).encode(), str(unfinished).encode(), ctypes.byref(parameters)
-    )
-    if result != 0:
-        unfinished.unlink(missing_ok=True)
-        raise UnusableModel(
-            f"llama.cpp could not quantise {source.name} to {kind} (result {result}). "
-            "Check the disk's free space and that the file is a float16 GGUF."
+    with whole_file(out) as unfinished:
+        result = llama_cpp.llama_model_quantize(
+            str(source).encode(), str(unfinished).encode(), ctypes.byref(parameters)
         )
-    unfinished.replace(out)
+        if result != 0:
+            raise UnusableModel(
+                f"llama.cpp could not quantise {source.name} to {kind} (result {result}). "
+                "Check the disk's free space and that the file is a float16 GGUF."
+            )

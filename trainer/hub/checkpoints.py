@@ -17,7 +17,7 @@ from threading import Lock
 
 from huggingface_hub.errors import EntryNotFoundError
 
-from backend.system.files import link_or_copy
+from backend.system.files import link_or_copy, whole_file
 from trainer.hub.client import ERRORS, make_private, refusal, signed_in
 from trainer.tuning.checkpoints import CHECKPOINT
 
@@ -52,8 +52,8 @@ class Shelf:
             return False
         except ERRORS as error:
             raise refusal(error, self._repository) from error
-        shutil.copyfile(found, folder / f"{CHECKPOINT}.unfinished")
-        (folder / f"{CHECKPOINT}.unfinished").replace(folder / CHECKPOINT)
+        with whole_file(folder / CHECKPOINT) as unfinished:
+            shutil.copyfile(found, unfinished)
         return True
 
     def put(self, checkpoint: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from backend.domain.errors import BadSettings
+from backend.system.files import whole_file
 from trainer.tuning.distributed import ALONE, Group, split_like, whole
 
 CHECKPOINT = "checkpoint.pt"
@@ -26,9 +27,8 @@ def save(state: Mapping[str, Any], path: Path, *, group: Group = ALONE) -> None:
     """Writes the state to `path`, all of it or nothing. All processes of a group call it."""
     together = whole(state)
     if group.leads:
-        unfinished = path.with_suffix(".unfinished")
-        torch.save(together, unfinished)
-        unfinished.replace(path)
+        with whole_file(path) as unfinished:
+            torch.save(together, unfinished)
 
 
 def read(folder: Path, *, fingerprint: str, group: Group = ALONE) -> dict[str, Any] | None:
