@@ -7,8 +7,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlite_utils import Database
-
 from backend.domain.errors import BadInput, ZohoForbidden
 from backend.services.connect_zoho import sign_in_folder
 from backend.settings import Settings, ZohoSettings
@@ -93,10 +91,8 @@ def open_export(
     writes there, ZohoNotConnected, and ZohoForbidden if the sign-in lacks a scope.
     """
     limits = export_limits(settings.zoho, product, credits)
-    with open_export_folder(path) as folder, closing(folder.connect()) as connection:
-        budget = Budget(
-            product, database=Database(connection), limit=limits.credits, leave=limits.leave
-        )
+    with open_export_folder(path) as folder, closing(folder.connect()) as database:
+        budget = Budget(product, database=database, limit=limits.credits, leave=limits.leave)
         tokens = Tokens(ConnectionFile(sign_in_folder(settings)))
         api = open_export_api(product, tokens=tokens, budget=budget, limits=limits)
         try:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sqlite3
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -161,9 +160,9 @@ class ExportFolder:
         """What is remembered of a stream, such as `desk/tickets`."""
         return StreamState(self.database, stream)
 
-    def connect(self) -> sqlite3.Connection:
+    def connect(self) -> Database:
         """Another connection to the database, for what other threads note."""
-        return connect(self.path / STATE_FOLDER / STATE_FILE).conn
+        return connect(self.path / STATE_FOLDER / STATE_FILE)
 
     def raw_path(self, stream: str) -> Path:
         """The file of a stream's raw records."""
@@ -181,7 +180,7 @@ def open_export_folder(path: Path) -> Iterator[ExportFolder]:
     try:
         with FileLock(folder / "lock", timeout=0, mode=0o600):
             db = _database(folder)
-            with closing(db.conn):
+            with closing(db):
                 yield ExportFolder(path, db)
     except Timeout:
         raise Unavailable(
