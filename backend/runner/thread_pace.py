@@ -46,17 +46,23 @@ class ThreadPace:
     """The number of threads for the next step."""
 
     def __init__(self, most: int, *, waited: Callable[[], float] = seconds_without_core) -> None:
-        self.threads = self._most = most
+        self.threads = self.most = most
         self._waited = waited
         self._before = waited()
         self._computed = self._calm = 0.0
         self._since_raised = MOST_PATIENCE
         self._patience = LEAST_PATIENCE
 
+    def allow(self, most: int) -> None:
+        """From now on use up to so many; whether the machine is crowded then shows at once."""
+        self.threads = self.most = most
+        self._before, self._computed = self._waited(), 0.0
+        self._calm, self._since_raised = 0.0, 0.0
+
     def observe(self, seconds: float) -> bool:
         """Note that a step has computed for so long; whether the number of threads changes."""
         self._computed += seconds
-        if self._computed < WINDOW_SECONDS or self._most == 1:
+        if self._computed < WINDOW_SECONDS or self.most == 1:
             return False
         now = self._waited()
         share = max(0.0, now - self._before) / self._computed / self.threads
@@ -74,6 +80,6 @@ class ThreadPace:
             else:
                 self._patience = LEAST_PATIENCE
             self.threads -= 1
-        elif self._calm >= self._patience and self.threads < self._most:
+        elif self._calm >= self._patience and self.threads < self.most:
             self.threads += 1
             self._calm = self._since_raised = 0.0
