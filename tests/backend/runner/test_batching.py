@@ -58,6 +58,32 @@ def test_other_prompts_do_not_push_out_what_was_used_just_now(desk: Desk) -> Non
     assert counts == [79, 79, 0]
 
 
+def test_a_prompt_with_little_in_common_does_not_take_the_slot_of_a_long_one(desk: Desk) -> None:
+    scheduler = desk.scheduler(slots=2)
+    for text in ("x" * 200, "x" * 20 + "other"):
+        asked = Asked(text)
+        ask(scheduler, asked)
+        asked.end()
+
+    again = Asked("x" * 200)
+    ask(scheduler, again)
+
+    assert again.cached() == 199
+
+
+def test_a_prompt_that_goes_on_from_another_takes_its_slot_and_no_other(desk: Desk) -> None:
+    scheduler = desk.scheduler(slots=2)
+    for text in ("a" * 100, "b" * 100, "b" * 150):
+        asked = Asked(text)
+        ask(scheduler, asked)
+        asked.end()
+
+    again = Asked("a" * 100)
+    ask(scheduler, again)
+
+    assert again.cached() == 99
+
+
 def test_many_replies_in_few_slots_are_what_each_is_alone(desk: Desk) -> None:
     texts = [f"question {number} {'x' * (number * 13 % 90)}" for number in range(9)]
     expected = [alone(desk, text) for text in texts]
