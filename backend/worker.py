@@ -16,8 +16,8 @@ import structlog
 from sqlite_utils import Database
 
 from backend.domain.errors import Unavailable, UnusableModel
-from backend.privacy import redact
 from backend.privacy.detect import recogniser_named, warm_up
+from backend.privacy.placeholders import redact
 from backend.services.answer import Answered, Writers, answer
 from backend.settings import Settings, read_settings
 from backend.store import queue

@@ -18,7 +18,7 @@ import click
 
 from backend.cli.shared import Start, opened
 from backend.domain.errors import BadSettings
-from backend.privacy import redact
+from backend.privacy.placeholders import redact
 from backend.services.demo import prepare_demo
 from backend.services.status import model_states
 from backend.settings import Settings

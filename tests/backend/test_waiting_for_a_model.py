@@ -9,7 +9,7 @@ import pytest
 from sqlite_utils import Database
 
 from backend.domain.ticket import Ticket
-from backend.privacy import redact
+from backend.privacy.placeholders import redact
 from backend.services.answer import Writers
 from backend.services.suggest import Ask, suggest
 from backend.settings import Settings, SuggestSettings
