@@ -190,7 +190,7 @@ def _facts(how: Answered) -> dict[str, object]:
     }
 
 
-async def work(settings: Settings) -> None:
+async def run_worker(settings: Settings) -> None:
     """Runs a worker until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -207,4 +207,4 @@ async def work(settings: Settings) -> None:
 
 if __name__ == "__main__":
     die_with_parent()
-    asyncio.run(work(read_settings()))
+    asyncio.run(run_worker(read_settings()))

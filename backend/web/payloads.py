@@ -15,7 +15,7 @@ from flask import request
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
 from sqlite_utils import Database
 
-from backend.domain.errors import BadInput
+from backend.domain.errors import BadInput, problem_title, problem_type
 from backend.domain.rating import Rating
 from backend.domain.rubric import rubric_named
 from backend.domain.suggestion import OutcomeKind, Prefer, suggestion_state
@@ -27,7 +27,6 @@ from backend.settings import Settings
 from backend.store.models import stored_models
 from backend.store.ratings import rated_candidates, revealed
 from backend.store.suggestions import Candidate, Suggestion
-from backend.web.errors import problem_title, problem_type
 
 
 class _Payload(BaseModel):
