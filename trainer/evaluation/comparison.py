@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.domain.example import Example
-from trainer.evaluation.answers import Answer
+from trainer.evaluation.answers import SubjectAnswer
 from trainer.evaluation.measures import MACHINE, MEASURES, PERPLEXITY_OF, Measured
 
 Rows = Mapping[str, Measured]
@@ -41,9 +41,9 @@ class Figures:
         return row
 
 
-def figures(examples: Sequence[Example], answers: Sequence[Answer]) -> list[Figures]:
+def figures(examples: Sequence[Example], answers: Sequence[SubjectAnswer]) -> list[Figures]:
     """The figures of all subjects, in the order in which they were asked; the first is the base."""
-    by_source = {one.source: one for one in examples}
+    by_source = {example.source: example for example in examples}
     measured: dict[str, dict[str, dict[str, Measured]]] = {}
     for answer in answers:
         of_subject = measured.setdefault(answer.subject, {name: {} for name in MEASURES})

@@ -23,7 +23,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import openai
-import psutil
 import torch
 from transformers import GenerationConfig
 
@@ -37,12 +36,12 @@ from backend.domain.errors import (
 )
 from backend.domain.prompt import Message
 from backend.system.files import sha256_of
-from trainer.chat_format import GgufDialect, TokenizerDialect, prompt_text, served_tokenizer
-from trainer.gguf.loading import opened
+from backend.system.resources import own_memory
+from trainer.chat_format import GgufChatFormat, TokenizerChatFormat, prompt_text, served_tokenizer
+from trainer.gguf.logits import load_model, logits_of, opened
 from trainer.gguf.model_card import card_of
-from trainer.gguf.reference import load_model, logits_of
 from trainer.record import fingerprint, mark_of_folder, read_record
-from trainer.tuning.batches import row_of
+from trainer.tuning.batches import chat_row
 
 
 @dataclass(frozen=True)
@@ -69,8 +68,8 @@ class Subject(Protocol):
         """How it is asked where it is served."""
         ...
 
-    def engine(self) -> Any:
-        """A context in which it is loaded, as an Engine."""
+    def loaded(self) -> Any:
+        """A context in which it is loaded, as an LoadedModel."""
         ...
 
 
@@ -88,14 +87,14 @@ class FolderSubject:
     def served(self) -> Served:
         """By the record of its training, if it has one."""
         record = read_record(self.folder)
-        return Served(record.prompt_tokens if record else 0)
+        return Served(record.prompt_tokens, record.passages) if record else Served()
 
     @contextmanager
-    def engine(self) -> Iterator[Engine]:
+    def loaded(self) -> Iterator[LoadedModel]:
         """Loaded in float32, or read from the disk layer by layer if it does not fit."""
         with TemporaryDirectory() as folder:
             model = load_model(self.folder, offload=Path(folder))
-            yield FolderEngine(model, served_tokenizer(self.folder))
+            yield LoadedFolder(model, served_tokenizer(self.folder))
 
 
 @dataclass(frozen=True)
@@ -118,16 +117,16 @@ class GgufSubject:
         return Served(card.prompt_tokens, card.passages) if card else Served()
 
     @contextmanager
-    def engine(self) -> Iterator[Engine]:
+    def loaded(self) -> Iterator[LoadedModel]:
         """Loaded on the CPU."""
         with opened(self.path, context=self.context, logits="last") as model:
-            yield GgufEngine(model)
+            yield LoadedGguf(model)
 
 
 def resident() -> int:
-    """Bytes of memory that this process holds now, pages of mapped files among them."""
+    """Bytes of memory that this process holds now, garbage collected before."""
     gc.collect()
-    return int(psutil.Process().memory_info().rss)
+    return own_memory()
 
 
 _BYTES = 4
@@ -137,7 +136,7 @@ _AT_ONCE = 32
 
 
 @dataclass(frozen=True)
-class Reply:
+class TimedReply:
     """An answer and what it cost. `loss` are the nats of the human answer, over `loss_tokens`."""
 
     text: str
@@ -148,17 +147,17 @@ class Reply:
 
 
 @dataclass(frozen=True)
-class Surprise:
+class AnswerLoss:
     """The nats that the answer of a person costs, over its tokens, the end token included."""
 
     nats: float
     tokens: int
 
 
-class Engine(Protocol):
+class LoadedModel(Protocol):
     """A subject that has been loaded."""
 
-    def reply(self, messages: Sequence[Message], *, tokens: int, letters: int = 0) -> Reply:
+    def reply(self, messages: Sequence[Message], *, tokens: int, letters: int = 0) -> TimedReply:
         """The answer to a prompt, of so many tokens at most, as greedily as it can.
 
         With `letters`: exactly so many of them, as far as there is room. It goes on where it would
@@ -166,26 +165,26 @@ class Engine(Protocol):
         """
         ...
 
-    def surprise(self, chat: Sequence[Message]) -> Surprise | None:
+    def answer_loss(self, chat: Sequence[Message]) -> AnswerLoss | None:
         """What the last message, which a person wrote, costs; None if it cannot be told."""
         ...
 
 
-class FolderEngine:
+class LoadedFolder:
     """A model of transformers. What generation_config.json adds to plain greed does not count."""
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
         self._model, self._tokenizer = model, tokenizer
-        self._dialect = TokenizerDialect(tokenizer)
+        self._chat_format = TokenizerChatFormat(tokenizer)
         ends = model.generation_config.eos_token_id or []
         ends = ends if isinstance(ends, list) else [ends]
         self._ends = [tokenizer.eos_token_id, *ends]
         kind: Any = GenerationConfig
         model.generation_config = kind(eos_token_id=self._ends, pad_token_id=tokenizer.eos_token_id)
 
-    def reply(self, messages: Sequence[Message], *, tokens: int, letters: int = 0) -> Reply:
+    def reply(self, messages: Sequence[Message], *, tokens: int, letters: int = 0) -> TimedReply:
         """The likeliest token each time."""
-        ids = self._dialect.ids(prompt_text(messages, self._dialect))
+        ids = self._chat_format.ids(prompt_text(messages, self._chat_format))
         started = time.monotonic()
         with torch.no_grad():
             whole = self._model.generate(
@@ -201,31 +200,31 @@ class FolderEngine:
             )
         seconds = time.monotonic() - started
         written = whole[0, len(ids) :]
-        return Reply(self._text(written)[: letters or None], len(written), seconds)
+        return TimedReply(self._text(written)[: letters or None], len(written), seconds)
 
     def _text(self, written: Any) -> str:
         text: str = self._tokenizer.decode(written, skip_special_tokens=True)
         return text.strip()
 
-    def surprise(self, chat: Sequence[Message]) -> Surprise:
+    def answer_loss(self, chat: Sequence[Message]) -> AnswerLoss:
         """By the logits of the row that a training would make of the chat."""
-        row = row_of(chat, self._dialect)
+        row = chat_row(chat, self._chat_format)
         (logits,) = logits_of(self._model, [row.ids])
         answer = row.ids[row.answer_from :]
-        return Surprise(_nats(logits[row.answer_from - 1 : -1], answer), len(answer))
+        return AnswerLoss(_nats(logits[row.answer_from - 1 : -1], answer), len(answer))
 
 
-class GgufEngine:
+class LoadedGguf:
     """A GGUF in llama.cpp that keeps the last token's logits only, as in serving."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self._dialect = GgufDialect(model)
+        self._chat_format = GgufChatFormat(model)
         self._room = min(model.n_ctx(), model._model.n_ctx_train())
 
-    def reply(self, messages: Sequence[Message], *, tokens: int, letters: int = 0) -> Reply:
+    def reply(self, messages: Sequence[Message], *, tokens: int, letters: int = 0) -> TimedReply:
         """The likeliest token each time. Raises PromptTooLong if it has no room for any."""
-        model, ids = self._model, self._dialect.ids(prompt_text(messages, self._dialect))
+        model, ids = self._model, self._chat_format.ids(prompt_text(messages, self._chat_format))
         if len(ids) >= self._room:
             raise PromptTooLong(
                 f"A prompt of {len(ids)} tokens leaves no room for an answer in a context of "
@@ -239,24 +238,24 @@ class GgufEngine:
         while len(written) < most and model.n_tokens < self._room:
             logits = self._last()
             if letters:
-                logits[list(self._dialect.ends)] = -np.inf
+                logits[list(self._chat_format.ends)] = -np.inf
             token = int(np.argmax(logits))
-            if token in self._dialect.ends:
+            if token in self._chat_format.ends:
                 break
             written.append(token)
             if 0 < letters <= len(self._text(written)):
                 break
             model.eval([token])
         seconds = time.monotonic() - started
-        return Reply(self._text(written)[: letters or None], len(written), seconds)
+        return TimedReply(self._text(written)[: letters or None], len(written), seconds)
 
     def _text(self, written: Sequence[int]) -> str:
         text: bytes = self._model.detokenize(list(written))
         return text.decode(errors="replace").strip()
 
-    def surprise(self, chat: Sequence[Message]) -> Surprise | None:
+    def answer_loss(self, chat: Sequence[Message]) -> AnswerLoss | None:
         """None for a chat that does not fit the context whole: a part is not to be compared."""
-        row = row_of(chat, self._dialect)
+        row = chat_row(chat, self._chat_format)
         if len(row.ids) > self._room:
             return None
         answer = row.ids[row.answer_from :]
@@ -266,7 +265,7 @@ class GgufEngine:
         for start in range(0, len(answer) - 1, _AT_ONCE):
             followed = answer[start + 1 : start + 1 + _AT_ONCE]
             nats += _nats(self._after(answer[start : start + len(followed)]), followed)
-        return Surprise(nats, len(answer))
+        return AnswerLoss(nats, len(answer))
 
     def _last(self) -> Any:
         """The logits after the last token that was read, shape (vocabulary,)."""
@@ -309,21 +308,21 @@ class EndpointSubject:
         return Served()
 
     @contextmanager
-    def engine(self) -> Iterator[Engine]:
+    def loaded(self) -> Iterator[LoadedModel]:
         """A client for it."""
         with closing(openai.OpenAI(base_url=self.address, api_key=self.key or "none")) as client:
-            yield _EndpointEngine(client, self)
+            yield _ReachedEndpoint(client, self)
 
 
 @dataclass(frozen=True)
-class _EndpointEngine:
+class _ReachedEndpoint:
     client: openai.OpenAI
     subject: EndpointSubject
 
-    def surprise(self, chat: Sequence[Message]) -> None:
+    def answer_loss(self, chat: Sequence[Message]) -> None:
         """It gives no logits."""
 
-    def reply(self, messages: Sequence[Message], *, tokens: int, letters: int = 0) -> Reply:
+    def reply(self, messages: Sequence[Message], *, tokens: int, letters: int = 0) -> TimedReply:
         if letters:
             raise BadInput(
                 f"{self.subject.address} cannot be told to write on until {letters} letters. Leave "
@@ -350,4 +349,4 @@ class _EndpointEngine:
             ) from error
         text = done.choices[0].message.content or ""
         count = done.usage.completion_tokens if done.usage else 0
-        return Reply(text.strip(), count, time.monotonic() - started)
+        return TimedReply(text.strip(), count, time.monotonic() - started)
