@@ -131,7 +131,7 @@ def test_citations_that_are_no_list_of_texts_are_refused(
     ("content", "sentence"),
     [
         (b'{"id": "a", "title": "\xff"}', "line 1 is not UTF-8"),
-        (gzip.compress(b"{}")[:12], "broken gzip"),
+        (gzip.compress(b"{}", mtime=0)[:12], "broken gzip"),
         (b"\x1f\x8b and no more of it", "broken gzip"),
         (b'{"id": "a", "subject": "Only asked"}', "nothing to import"),
     ],
