@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,18 +13,19 @@ from backend.knowledge.store import put_articles, put_solved_tickets
 from backend.services.deploy import add_gguf, add_nearest
 from backend.store.database import open_database
 from tests.product import Product, running
+from tests.selection import TESTS, files_with
 from tests.tiny_gguf import write_tiny_gguf
 
-TESTS = Path(__file__).resolve().parent
+LOOKED_AT = pytest.StashKey[list[Path]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_LOOKED_AT] = _files_with(config.getoption("keyword"))
+    config.stash[LOOKED_AT] = files_with(config.getoption("keyword"))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """With `-k`, files that lack its words are not imported: torch alone takes seconds."""
-    looked_at = config.stash[_LOOKED_AT]
+    looked_at = config.stash[LOOKED_AT]
     if not looked_at or any(file.is_relative_to(collection_path) for file in looked_at):
         return None
     return True
@@ -34,24 +34,6 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The trainer's long files come first, so that processes that share the rest end together."""
     items.sort(key=lambda item: not item.path.is_relative_to(TESTS / "trainer"))
-
-
-_LOOKED_AT = pytest.StashKey[list[Path]]()
-
-
-def _files_with(expression: str) -> list[Path]:
-    """Files whose path or text holds a word of a `-k`; none where every file must be looked at."""
-    words = re.findall(r"[^\s()]+", expression.lower())
-    if "not" in words:
-        return []
-    wanted = [max(re.findall(r"\w+", word), key=len, default="") for word in words]
-    wanted = [word for word in wanted if word not in ("and", "or")]
-    return [
-        file
-        for file in TESTS.rglob("test_*.py")
-        for text in [f"{file.relative_to(TESTS.parent)}\n{file.read_text('utf-8')}".lower()]
-        if any(word in text for word in wanted)
-    ]
 
 
 @pytest.fixture

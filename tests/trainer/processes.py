@@ -41,7 +41,7 @@ def _run(
     said: Path,
     environment: Mapping[str, str],
 ) -> None:
-    os.environ.update(environment | {"OMP_NUM_THREADS": "1"})
+    os.environ.update({**environment, "OMP_NUM_THREADS": "1"})
     with said.open("wb") as file:
         os.dup2(file.fileno(), sys.stdout.fileno())
         os.dup2(file.fileno(), sys.stderr.fileno())
