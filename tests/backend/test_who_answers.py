@@ -10,13 +10,14 @@ from sqlite_utils import Database
 from backend.domain.errors import BadInput, NoModel, QueueFull, UnknownModel, UnusableModel
 from backend.domain.suggestion import LABELS
 from backend.domain.ticket import Ticket
-from backend.services.suggest import Ask, place, suggest
+from backend.services.suggest import Ask, Place, place, suggest
 from backend.settings import SuggestSettings
 from backend.store import queue
 from backend.store.models import Model, active_models, add_model, set_active
 from backend.store.queue import Usage
 from backend.store.suggestions import Suggestion, suggestion
-from tests.backend.candidates import add_models
+from backend.system.database import transaction
+from tests.backend.candidates import add_candidates, add_models, suggestion_of
 
 SETTINGS = SuggestSettings()
 NAMES = ["one", "two", "three", "four"]
@@ -139,3 +140,23 @@ def test_a_place_in_the_queue_is_measured_not_invented(db: Database) -> None:
     assert measured.ahead == 0
     assert measured.seconds == pytest.approx(0, abs=0.5)
     assert place(suggestion(first.id, db=db), slots=1, db=db).seconds is None
+
+
+def test_the_estimate_grows_with_who_is_ahead_and_shrinks_with_slots(db: Database) -> None:
+    measured = add_candidates(["one", "two"], db=db)
+    with transaction(db):
+        for model, seconds in (("one", 4), ("two", 10)):
+            db.execute(
+                "UPDATE candidates SET claimed = '2026-01-01T00:00:00.000Z', finished = ? "
+                "WHERE id = ?",
+                [f"2026-01-01T00:00:{seconds:02}.000Z", measured[model]],
+            )
+    for number in range(3):
+        asked = click(db, "one", "two", ticket=Ticket(text=f"query {number}"))
+        time.sleep(0.002)
+
+    waits = place(asked, slots=1, db=db)
+    assert (waits.ahead, waits.seconds) == (4, pytest.approx(10 * (1 + 4 / 2), abs=0.01))
+    assert place(asked, slots=4, db=db).seconds == pytest.approx(10 * (1 + 4 / 8), abs=0.01)
+    done = suggestion(suggestion_of(measured["one"], db=db), db=db)
+    assert place(done, slots=1, db=db) == Place(ahead=0, seconds=None)
