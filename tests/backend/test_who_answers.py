@@ -12,42 +12,20 @@ from backend.domain.suggestion import LABELS
 from backend.domain.ticket import Ticket
 from backend.services.suggest import Ask, Place, place, suggest
 from backend.settings import SuggestSettings
-from backend.store import queue
 from backend.store.models import Model, active_models, add_model, set_active
-from backend.store.queue import Usage
-from backend.store.suggestions import Suggestion, suggestion
+from backend.store.suggestions import suggestion
 from backend.system.database import transaction
+from tests.backend.asking import MODELS, SETTINGS, TICKET, click, end_all
 from tests.backend.candidates import add_candidates, add_models, suggestion_of
-
-SETTINGS = SuggestSettings()
-NAMES = ["one", "two", "three", "four"]
-TICKET = Ticket(text="Where is my invoice?")
 
 
 @pytest.fixture(autouse=True)
 def models(db: Database) -> None:
-    add_models(NAMES, db=db)
-
-
-def click(
-    db: Database, *models: str, ticket: Ticket = TICKET, steering: str = "", fresh: bool = False
-) -> Suggestion:
-    ask = Ask(ticket, steering=steering, models=models or tuple(NAMES[:3]), fresh=fresh)
-    return suggest(ask, settings=SETTINGS, db=db)
-
-
-def end_all(db: Database, states: str) -> None:
-    for state in states.split():
-        work = queue.claim(NAMES, lease_seconds=30, db=db)
-        assert work
-        if state == "done":
-            queue.finish(work, "Done.", "stop", Usage(), db=db)
-        else:
-            queue.fail(work, "EngineRefused", "No.", db=db)
+    add_models(MODELS, db=db)
 
 
 def test_the_newest_active_models_answer_as_many_as_the_settings_say(db: Database) -> None:
-    for name in NAMES:
+    for name in MODELS:
         set_active(name, True, db=db)
 
     def names(settings: SuggestSettings) -> set[str]:
