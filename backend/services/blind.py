@@ -126,9 +126,11 @@ def _pace(candidates: Sequence[Candidate], stored: Collection[str], moment: date
 
 
 def _due(start: datetime | None, pace: float, moment: datetime) -> float:
-    """How many characters are due by now."""
+    """How many characters are due by now; `pace` may be infinite."""
     seconds = (moment - start).total_seconds() if start else -1.0
-    return HEAD + seconds * pace if seconds >= 0 else 0.0
+    if seconds < 0:
+        return 0.0
+    return HEAD + seconds * pace if seconds else HEAD  # no time at all shows only the head
 
 
 def _cut(one: Candidate, *, due: float, state: CandidateState) -> Candidate:

@@ -71,6 +71,23 @@ def test_a_gguf_that_is_not_active_is_not_waited_for(db: Database) -> None:
         click(db, "idle")
 
 
+def test_what_is_only_prepared_fills_half_of_the_queue_and_leaves_the_rest_to_people(
+    db: Database,
+) -> None:
+    settings = SuggestSettings(queue_limit=4)
+
+    def prepare(text: str) -> Suggestion:
+        ask = Ask(Ticket(text=text), models=("one",), prefer="background")
+        return suggest(ask, settings=settings, db=db)
+
+    prepare("a")
+    prepare("b")
+    with pytest.raises(QueueFull, match="2 are the limit"):
+        prepare("c")
+
+    assert suggest(Ask(TICKET, models=("one", "two")), settings=settings, db=db).candidates
+
+
 def test_a_full_queue_says_when_to_come_again_and_keeps_nothing(db: Database) -> None:
     settings = SuggestSettings(queue_limit=4)
     suggest(Ask(TICKET, models=("one", "two", "three")), settings=settings, db=db)

@@ -110,6 +110,21 @@ def test_when_the_worker_is_gone_all_it_held_can_be_claimed(db: Database) -> Non
     assert all(work and not queue.write(work, "x", lease_seconds=1, db=db) for work in held)
 
 
+def test_a_worker_that_ends_in_order_hands_back_and_the_try_does_not_count(db: Database) -> None:
+    ask(db, "a")
+    assert claim(db)
+
+    assert queue.hand_back(db) == 1
+
+    again = claim(db)
+    assert again
+    assert again.attempts == 1
+    queue.release_all(db)
+    killed = claim(db)
+    assert killed
+    assert killed.attempts == 2
+
+
 def test_waiting_counts_what_is_not_finished(db: Database) -> None:
     ask(db, "a", "one", "two")
     cancelled = ask(db, "b")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-import time
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 from backend.runner.thread_pace import ThreadPace, seconds_without_core
 
@@ -54,19 +56,52 @@ def test_one_thread_always_stays() -> None:
     assert set(machine.compute(pace, crowded=True, seconds=2)) == {1}
 
 
-def test_waiting_for_a_core_is_measured() -> None:
-    before = seconds_without_core()
-    ends = time.monotonic() + 0.05
+def test_a_new_number_of_threads_is_used_at_once_and_given_up_where_it_is_crowded() -> None:
+    machine = Machine()
+    pace = ThreadPace(1, waited=lambda: machine.waited)
 
-    def spin() -> None:
-        while time.monotonic() < ends:
-            pass
+    pace.allow(3)
+    assert pace.threads == 3
+    assert machine.compute(pace, crowded=True, seconds=0.6)[-1] == 1
+    assert machine.compute(pace, crowded=False, seconds=3)[-1] == 3
+    pace.allow(1)
+    assert machine.compute(pace, crowded=False, seconds=3)[-1] == 1
 
-    threads = [threading.Thread(target=spin) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    during = max(seconds_without_core() for _ in range(50))
-    for thread in threads:
-        thread.join()
 
-    assert during >= before >= 0
+BESIDE_ANOTHER = """
+import os, subprocess, sys, threading, time
+from backend.runner.thread_pace import seconds_without_core
+
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+other = subprocess.Popen([sys.executable, "-c", "while True: pass"])  # on the same core
+
+def spin():
+    ends = time.monotonic() + 1
+    while time.monotonic() < ends:
+        pass
+    print(seconds_without_core())
+
+thread = threading.Thread(target=spin)
+thread.start()
+thread.join()
+other.kill()
+other.wait()
+"""
+
+
+def test_a_thread_beside_another_process_waits_for_its_core() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", BESIDE_ANOTHER], capture_output=True, text=True, check=True
+    )
+
+    assert 0.2 < float(ended.stdout) < 1.1
+
+
+def test_only_threads_that_compute_are_counted(tmp_path: Path) -> None:
+    for task, waited in ((os.getpid(), 9_000_000_000), (1, 250_000_000), (2, 500_000_000)):
+        (tmp_path / str(task)).mkdir()
+        (tmp_path / str(task) / "schedstat").write_text(f"7000000 {waited} 3\n")
+    (tmp_path / "3").mkdir()  # has just ended
+
+    assert seconds_without_core(tmp_path) == 0.75
+    assert seconds_without_core(tmp_path / "nothing") == 0
