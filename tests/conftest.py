@@ -16,6 +16,7 @@ from tests.product import Product, running
 from tests.selection import TESTS, files_with
 from tests.tiny_gguf import write_tiny_gguf
 
+LONG = (TESTS / "trainer", TESTS / "backend" / "zoho")
 LOOKED_AT = pytest.StashKey[list[Path]]()
 
 
@@ -32,8 +33,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The trainer's long files come first, so that processes that share the rest end together."""
-    items.sort(key=lambda item: not item.path.is_relative_to(TESTS / "trainer"))
+    """Folders of long files come first, so that processes that share the rest end together."""
+    items.sort(key=lambda item: not any(map(item.path.is_relative_to, LONG)))
 
 
 @pytest.fixture
