@@ -31,7 +31,7 @@ from trainer.evaluation.answers import answers, prompt_tokens
 from trainer.evaluation.evaluate import Asking, Evaluation, evaluate
 from trainer.evaluation.subjects import FolderSubject, GgufSubject, Subject, TimedReply
 from trainer.gguf.convert import write_gguf
-from trainer.gguf.model_card import card_path
+from trainer.record import card_path
 from trainer.tuning.batches import batch, example_row
 from trainer.tuning.loop import History
 from trainer.tuning.optimiser import answer_loss

@@ -14,8 +14,9 @@ from transformers import AutoTokenizer
 from backend.domain.errors import BadSettings
 from tests.trainer.tiny import LOOP, SETTINGS
 from trainer.data.prepare import read_examples
+from trainer.record import CHECKPOINT
 from trainer.tuning.batches import TokenRow, example_row
-from trainer.tuning.checkpoints import BEST_BEFORE, CHECKPOINT
+from trainer.tuning.checkpoints import BEST_BEFORE
 from trainer.tuning.forecast import probe
 from trainer.tuning.loop import History, TrainingTask, optimise
 from trainer.tuning.optimiser import mean_loss

@@ -19,8 +19,8 @@ from trainer.evaluation.answers import Asking, answers, prompt_tokens
 from trainer.evaluation.comparison import Figures, Interval, figures
 from trainer.evaluation.report import picture, table
 from trainer.evaluation.subjects import GgufSubject, Subject
-from trainer.gguf.model_card import card_of, card_path
-from trainer.record import fingerprint
+from trainer.gguf.model_card import card_of
+from trainer.record import card_path, fingerprint
 
 __all__ = ["Asking", "Evaluation", "evaluate"]
 

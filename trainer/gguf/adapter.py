@@ -20,7 +20,7 @@ from trainer.gguf.convert import SourceModel, source
 from trainer.gguf.families import Array
 from trainer.gguf.logits import reference_logits
 from trainer.gguf.merge import Adapter, check_layers, merge, read_adapter
-from trainer.gguf.model_card import card_of_export, card_path
+from trainer.gguf.model_card import card_of_export
 from trainer.gguf.parity import (
     ComparisonSize,
     Parity,
@@ -32,7 +32,7 @@ from trainer.gguf.parity import (
     usual_size,
 )
 from trainer.gguf.quantise import QUANTISATIONS
-from trainer.record import Record, prompt_budget, read_record
+from trainer.record import Record, card_path, prompt_budget, read_record
 
 KIND = "F32"
 

@@ -21,7 +21,7 @@ from backend.system.resources import check_disk, check_memory
 from trainer.gguf.convert import check_writable, convert_with, write_gguf
 from trainer.gguf.families import read_config_file
 from trainer.gguf.logits import reference_logits, save_logits, saved_logits
-from trainer.gguf.model_card import card_of_export, card_path
+from trainer.gguf.model_card import card_of_export
 from trainer.gguf.parity import (
     ComparisonSize,
     Continuation,
@@ -35,7 +35,7 @@ from trainer.gguf.parity import (
 )
 from trainer.gguf.quantise import QUANTISATIONS, check_quantisation, quantise
 from trainer.gguf.tensor_files import TensorFolder
-from trainer.record import fingerprint, mark_of_folder, prompt_budget, read_record
+from trainer.record import card_path, fingerprint, mark_of_folder, prompt_budget, read_record
 
 _NOTES = "steps.json"
 

@@ -29,7 +29,6 @@ from trainer.tuning.quantised_base import BLOCK, packed_layers
 from trainer.tuning.settings import TrainingSettings
 
 Into = Literal["trained", "original"]
-ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 _PREFIX = "base_model.model."
 _NOT_PLAIN = ("use_dora", "modules_to_save", "lora_bias", "rank_pattern", "alpha_pattern")
 _COPIED = (

@@ -12,12 +12,7 @@ from transformers import AutoTokenizer
 
 from backend.domain.model_card import ModelCard
 from trainer.gguf.convert import context_tokens
-from trainer.record import Record
-
-
-def card_path(gguf: Path) -> Path:
-    """Where the card of a GGUF lies: beside it."""
-    return gguf.with_name(f"{gguf.stem}.model_card.json")
+from trainer.record import Record, card_path
 
 
 def card_of(gguf: Path) -> ModelCard | None:

@@ -18,7 +18,7 @@ from backend.domain.errors import ProductError, UnknownModel
 from backend.system.files import link_or_copy
 from backend.system.hub import Hub, HubFile
 from trainer.hub.repository import hub_errors, private_repository
-from trainer.tuning.checkpoints import CHECKPOINT
+from trainer.record import CHECKPOINT
 
 _MARK_CHARACTERS = 16
 

@@ -17,11 +17,8 @@ from backend.domain.errors import BadInput, HashMismatch
 from backend.domain.model_card import ModelCard
 from backend.system.files import sha256_of
 from backend.system.hub import Hub
-from trainer.chat_format import TEMPLATE
-from trainer.gguf.merge import ADAPTER_FILES
-from trainer.gguf.model_card import card_path
 from trainer.hub.repository import hub_errors, private_repository
-from trainer.record import RECORD
+from trainer.record import ADAPTER_FILES, RECORD, TEMPLATE, card_path
 
 _OF_ADAPTER = (*ADAPTER_FILES, RECORD)
 

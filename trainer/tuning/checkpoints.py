@@ -15,9 +15,9 @@ import torch
 
 from backend.domain.errors import BadSettings
 from backend.system.files import whole_file
+from trainer.record import CHECKPOINT
 from trainer.tuning.distributed import ALONE, ProcessGroup, split_like, whole
 
-CHECKPOINT = "checkpoint.pt"
 BEST_BEFORE = "best.pt"
 """Where the best weights were kept before they were part of the checkpoint."""
 Weights = Mapping[str, torch.Tensor]

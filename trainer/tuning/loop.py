@@ -23,9 +23,9 @@ import torch
 from tqdm import tqdm
 
 from backend.domain.errors import BadSettings, TooLittleMemory
+from trainer.record import CHECKPOINT
 from trainer.tuning import checkpoints
 from trainer.tuning.batches import TokenRow, batches
-from trainer.tuning.checkpoints import CHECKPOINT
 from trainer.tuning.distributed import ALONE, ProcessGroup
 from trainer.tuning.optimiser import (
     Stepper,

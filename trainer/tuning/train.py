@@ -17,13 +17,21 @@ from typing import Any
 from backend.domain.errors import BadInput, BadSettings
 from backend.domain.prompt import FORMAT
 from backend.system.files import sha256_of
-from trainer.chat_format import TEMPLATE, save_template, tokenizer_of
+from trainer.chat_format import save_template, tokenizer_of
 from trainer.data.prepare import read_examples
-from trainer.gguf.merge import ADAPTER_FILES
 from trainer.gguf.tensor_files import weight_files
 from trainer.hub.hub_checkpoints import HubCheckpoints
 from trainer.hub.repository import hub_here
-from trainer.record import RECORD, Record, fingerprint, name_of_base, read_record, write_record
+from trainer.record import (
+    ADAPTER_FILES,
+    RECORD,
+    TEMPLATE,
+    Record,
+    fingerprint,
+    name_of_base,
+    read_record,
+    write_record,
+)
 from trainer.tuning import checkpoints
 from trainer.tuning.batches import Fitting, by_split, epochs, fitting
 from trainer.tuning.distributed import ALONE, ProcessGroup, joined, whole
