@@ -45,7 +45,7 @@ def together(
 def test_a_leader_that_is_slow_to_write_checkpoints_is_waited_for(
     alone: dict[str, Any], together: dict[str, Any]
 ) -> None:
-    losses, expected = ([one["loss"] for one in told["steps"]] for told in (together, alone))
+    losses, expected = ([step["loss"] for step in told["steps"]] for told in (together, alone))
     assert losses == pytest.approx(expected, rel=1e-3)
     assert 2 < together["kept"] < len(losses)
 
@@ -60,11 +60,11 @@ def test_layers_are_split_again_before_the_way_back(
 def test_the_best_weights_win_also_where_they_are_split(
     alone: dict[str, Any], together: dict[str, Any]
 ) -> None:
-    measured = [one["loss"] for one in together["validation"]]
+    measured = [measurement["loss"] for measurement in together["validation"]]
     assert 0 < measured.index(min(measured)) < len(measured) - 1
 
     mine, theirs = (
-        torch.cat([one.flatten() for name, one in told["won"].items() if "lora_B" in name])
+        torch.cat([weight.flatten() for name, weight in told["won"].items() if "lora_B" in name])
         for told in (alone, together)
     )
     assert torch.linalg.norm(theirs - mine) < 0.02 * torch.linalg.norm(mine)

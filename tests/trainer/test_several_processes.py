@@ -18,7 +18,7 @@ from backend.domain.errors import BadSettings
 from tests.trainer.tiny import LOOP, SETTINGS
 from trainer.cli import main
 from trainer.record import Record, read_record
-from trainer.tuning.distributed import Group
+from trainer.tuning.distributed import ProcessGroup
 from trainer.tuning.train import check
 
 CHANGES = (
@@ -67,10 +67,10 @@ def _two_machines(outs: tuple[Path, Path], base: Path, examples: Path) -> list[s
         for rank, out in enumerate(outs)
     ]
     try:
-        return [one.communicate(timeout=300)[0] for one in running]
+        return [process.communicate(timeout=300)[0] for process in running]
     finally:
-        for one in running:
-            one.kill()
+        for process in running:
+            process.kill()
 
 
 def _kill_after_a_checkpoint(out: Path, base: Path, examples: Path, launch: str = LAUNCH) -> None:
@@ -163,6 +163,6 @@ def test_more_machines_go_on_from_what_the_leader_has(
 def test_the_8_bit_optimiser_is_refused_with_what_to_do() -> None:
     paged = replace(SETTINGS, loop=replace(LOOP, optimiser="paged_adamw_8bit"))
 
-    check(paged, Group())
+    check(paged, ProcessGroup())
     with pytest.raises(BadSettings, match="Give --optimiser adamw"):
-        check(paged, Group(rank=1, size=2))
+        check(paged, ProcessGroup(rank=1, size=2))
