@@ -13,12 +13,21 @@ from backend.system.database import new_id, now, transaction
 
 
 def add_outcome(
-    candidate_id: str, kind: str, *, final_text: str = "", agent: str = "", db: Database
+    candidate_id: str,
+    kind: str,
+    *,
+    final_text: str = "",
+    agent: str = "",
+    outcome_id: str = "",
+    db: Database,
 ) -> str:
     """Save what an agent did with a finished candidate; the outcome's id.
 
-    `final_text` is what was sent or what the edit made of it. Raises BadInput for any other kind
-    than those of `backend.domain.suggestion`, UnknownCandidate, CandidateUnfinished, TooLarge.
+    `final_text` is what was sent or what the edit made of it. An `outcome_id` that is known is
+    counted once: whoever reports cannot know whether an unanswered try arrived.
+
+    Raises BadInput for any other kind than those of `backend.domain.suggestion`, UnknownCandidate,
+    CandidateUnfinished, TooLarge.
     """
     if kind not in OUTCOMES:
         raise BadInput(f"There is no outcome {kind!r}; there is {', '.join(OUTCOMES)}.")
@@ -26,12 +35,12 @@ def add_outcome(
         raise TooLarge(f"The final text is over {MAX_TICKET_BYTES:,} bytes. Send the reply alone.")
     if len(agent) > MAX_RATER_CHARACTERS:
         raise BadInput(f"An agent's name or id has {MAX_RATER_CHARACTERS} characters at most.")
-    outcome_id = new_id()
+    outcome_id = outcome_id or new_id()
     with transaction(db):
         refuse_unfinished(candidate_id, db=db)
         db.execute(
             """INSERT INTO outcomes (id, candidate_id, kind, final_text, agent, created)
-               VALUES (?, ?, ?, ?, ?, ?)""",
+               VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING""",
             [outcome_id, candidate_id, kind, final_text, agent, now()],
         )
     return outcome_id

@@ -69,6 +69,7 @@ class RatingPayload(_Payload):
 class OutcomePayload(_Payload):
     """Say what happened with a candidate."""
 
+    id: str = Field("", max_length=100, description="your own; the same again is counted once")
     kind: OutcomeKind
     final_text: str = ""
     agent: str = ""

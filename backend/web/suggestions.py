@@ -124,6 +124,7 @@ def post_outcome(candidate_id: str) -> ResponseReturnValue:
         payload.kind,
         final_text=payload.final_text,
         agent=payload.agent or context.rater(),
+        outcome_id=payload.id,
         db=context.store(),
     )
     return {"id": outcome_id}, 201

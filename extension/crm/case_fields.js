@@ -1,7 +1,7 @@
 /** Reading what CRM keeps in texts and lists of its own. */
 
-import { asObject, asText } from '../shared/answers.js'
 import { plainText } from '../shared/plain_text.js'
+import { asObject, asText } from '../shared/sdk_calls.js'
 
 /** @import { Message } from '../shared/host.js' */
 

@@ -3,10 +3,9 @@
  * SDK gives a ticket's description only.
  */
 
-import { asObject, asText } from '../shared/answers.js'
 import { plainText } from '../shared/plain_text.js'
-import { unwrap } from '../shared/proxied.js'
 import { withoutQuotes } from '../shared/quotes.js'
+import { asObject, asText, unwrap } from '../shared/sdk_calls.js'
 
 /** @import { Message } from '../shared/host.js' */
 /** @import { DeskRequest } from './desk_sdk.js' */

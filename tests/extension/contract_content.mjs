@@ -104,7 +104,7 @@ export const REPLIES = [
   'Dear customer, sorry to hear about the trouble 🙁 Two-factor sign-in can be reset by our team. Please send us your last invoice number from your login address, and we will take care of the rest. 🔐 Regards, Larkpost Support',
 ]
 
-/** @import { Candidate, Source } from '../../extension/shared/contract.js' */
+/** @import { Candidate, Source } from '../../extension/shared/api_types.js' */
 
 /** @type {Source[]} What a candidate is based on: an article with an address, a solved ticket without. */
 export const SOURCES = [

@@ -3,14 +3,14 @@
  * page: for node tests, and for states that the real product reaches only when something breaks.
  */
 
-import { createServer } from 'node:http'
-import { readFile } from 'node:fs/promises'
 import { randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { extname } from 'node:path'
 import { newCandidate, REPLIES, RUBRIC, rubricIn, SOURCES, TICKETS } from './contract_content.mjs'
 
 /** @import { IncomingMessage, ServerResponse } from 'node:http' */
-/** @import { Candidate, Suggestion } from '../../extension/shared/contract.js' */
+/** @import { Candidate, Suggestion } from '../../extension/shared/api_types.js' */
 
 /**
  * @typedef {object} Script  What one candidate does.
@@ -40,6 +40,10 @@ export class ContractServer {
   requests = []
   /** @type {Map<string, Kept>} */
   suggestions = new Map()
+  /** @type {('cut' | 'answer lost' | Refusal)[]} What goes wrong with the next outcomes, one each. */
+  outcomeTroubles = []
+  /** @type {Map<string, any>} What became of candidates, each id once. */
+  outcomes = new Map()
   tickets = TICKETS
   /** @type {Candidate['sources']} */
   sources = SOURCES
@@ -152,13 +156,23 @@ export class ContractServer {
   #candidate({ id, verb, body, rater }, response) {
     const suggestion = [...this.suggestions.values()].find(({ candidates }) => candidates.some((one) => one.id === id))
     if (!suggestion) return problem(response, { status: 404, type: 'unknown-candidate', detail: 'No such candidate.' })
-    if (verb === 'outcomes') return json(response, 201, { id: randomUUID() })
+    if (verb === 'outcomes') return this.#outcome(id, body, response)
     const rated = suggestion.raters.get(rater) ?? new Set()
     suggestion.raters.set(rater, rated.add(id))
     const weighted = RUBRIC.criteria.reduce((sum, { key, weight }) => sum + weight * body.scores[key], 0)
     const now = shown(suggestion, rater)
     const revealed = now.candidates.some(({ model }) => model !== null)
     return json(response, 201, { id: randomUUID(), overall: weighted / RUBRIC.weight_total, scores: body.scores, revealed, suggestion: now })
+  }
+
+  /** @param {string} candidateId @param {any} body @param {ServerResponse} response */
+  #outcome(candidateId, body, response) {
+    const trouble = this.outcomeTroubles.shift()
+    if (trouble === 'cut') return void response.destroy()
+    if (typeof trouble === 'object') return problem(response, trouble)
+    this.outcomes.set(body.id, { candidateId, ...body })
+    if (trouble === 'answer lost') return void response.destroy()
+    return json(response, 201, { id: body.id })
   }
 
   /** @param {Kept} suggestion @param {{since: string | null, rater: string}} ask @param {ServerResponse} response */
