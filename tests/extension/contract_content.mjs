@@ -48,7 +48,7 @@ export const RUBRIC = {
 
 /** The rubric in a language; the real server has all texts in it. @param {string | null} language */
 export const rubricIn = (language) =>
-  language === 'uk' ? { ...RUBRIC, criteria: RUBRIC.criteria.map((one) => ({ ...one, label: UKRAINIAN[one.key] ?? '', question: 'Питання?' })) } : RUBRIC
+  language === 'uk' ? { ...RUBRIC, criteria: RUBRIC.criteria.map((criterion) => ({ ...criterion, label: UKRAINIAN[criterion.key] ?? '', question: 'Питання?' })) } : RUBRIC
 /** @type {Record<string, string>} */
 const UKRAINIAN = { content: 'Зміст', grammar: 'Граматика', structure: 'Структура', style: 'Стиль' }
 
