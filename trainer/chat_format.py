@@ -21,11 +21,10 @@ from transformers.utils.chat_template_utils import render_jinja_template
 from backend.domain.chat_format import SEAM, ControlTexts, without_system
 from backend.domain.errors import UnusableModel
 from backend.domain.prompt import Message, render
+from trainer.record import TEMPLATE
 
 SPACE = "\u2581"
 OPTIONS: Mapping[str, Any] = {"tokenize": False, "enable_thinking": False}
-TEMPLATE = "chat_template.jinja"
-"""The file of a chat template beside a model or adapter."""
 PLAIN = """\
 {% for message in messages %}{% if message['role'] == 'system' %}{{ message['content'] }}
 

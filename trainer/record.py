@@ -1,4 +1,4 @@
-"""What a step says about itself, kept as `training.json` beside its weights.
+"""What a step leaves in its folder: the names of its files, and what `training.json` says of it.
 
 Merge and export read it: so the card of a GGUF can tell how, from what and on what the model was
 trained, without anyone typing it in again.
@@ -18,11 +18,18 @@ from backend.domain.errors import BadInput
 from backend.system.files import sha256_of, write_whole
 
 RECORD = "training.json"
-ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 CHECKPOINT = "checkpoint.pt"
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+TEMPLATE = "chat_template.jinja"
+"""The file of a chat template beside a model or adapter."""
 DEFAULT_PROMPT_TOKENS = 700
 """The budget of prompts where no record or card tells one."""
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+
+
+def card_path(gguf: Path) -> Path:
+    """Where the card of a GGUF lies: beside it."""
+    return gguf.with_name(f"{gguf.stem}.model_card.json")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 from typing import Any
 
 from backend.domain import prompt
@@ -62,11 +61,6 @@ class ModelCard:
             raise UnusableModel(
                 f"The model card cannot be read: {error}. Export the model again."
             ) from error
-
-
-def card_path(gguf: Path) -> Path:
-    """Where the card of a GGUF lies: beside it."""
-    return gguf.with_name(f"{gguf.stem}.{FILE_NAME}")
 
 
 def check_prompt_format(card: ModelCard) -> None:

@@ -137,11 +137,11 @@ def _pace(candidates: Sequence[Candidate], stored: Collection[str], moment: date
 
 
 def _due(start: datetime | None, pace: float, moment: datetime) -> float:
-    """How many characters are due by now: all at an infinite pace, also in the first moment."""
+    """How many characters are due by now; `pace` may be infinite."""
     seconds = (moment - start).total_seconds() if start else -1.0
     if seconds < 0:
         return 0.0
-    return HEAD + seconds * pace if math.isfinite(pace) else math.inf
+    return HEAD + seconds * pace if seconds else HEAD  # no time at all shows only the head
 
 
 def _cut(candidate: Candidate, *, due: float, state: CandidateState) -> Candidate:

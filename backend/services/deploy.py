@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from sqlite_utils import Database
 
 from backend.domain.errors import BadInput, Conflict, HashMismatch, NotAGguf
-from backend.domain.model_card import FILE_NAME, ModelCard, card_path, check_prompt_format
+from backend.domain.model_card import FILE_NAME, ModelCard, check_prompt_format
 from backend.store import promotions
 from backend.store.models import Model, add_model, model_named, remove_model, set_active
 from backend.store.promotions import Promotion
@@ -144,7 +144,7 @@ def checked_name(name: str) -> str:
 
 def card_beside(path: Path) -> ModelCard | None:
     """The model card that lies beside a GGUF, or None."""
-    for card in (card_path(path), path.with_name(FILE_NAME)):
+    for card in (path.with_name(f"{path.stem}.{FILE_NAME}"), path.with_name(FILE_NAME)):
         if card.is_file():
             return ModelCard.from_json(card.read_bytes())
     return None

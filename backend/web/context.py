@@ -17,8 +17,7 @@ from backend.system.database import connect
 
 def settings() -> Settings:
     """The settings in force."""
-    found = current_app.extensions["settings"]
-    assert isinstance(found, Settings)  # noqa: S101 - for the type checker
+    found: Settings = current_app.extensions["settings"]
     return found
 
 
@@ -26,8 +25,7 @@ def store() -> Database:
     """This request's database connection."""
     if "store" not in g:
         g.store = connect(settings().database)
-    found = g.store
-    assert isinstance(found, Database)  # noqa: S101 - for the type checker
+    found: Database = g.store
     return found
 
 

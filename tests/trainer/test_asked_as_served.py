@@ -15,7 +15,6 @@ from backend.domain.errors import UnusableModel
 from backend.domain.example import Example, training_messages
 from backend.runner.chat_template import ChatTemplate
 from backend.runner.gguf_header import read_header
-from backend.runner.loading import prompt_tokens
 from backend.runner.model import Model
 from tests.trainer.tiny_models import CONFIGS, byte_level_tokenizer, write_sentence_pieces
 from trainer.chat_format import GgufChatFormat, TokenizerChatFormat, tokenizer_of
@@ -111,7 +110,7 @@ def test_a_row_begins_with_what_the_runner_serves(folder: Path) -> None:
         begin_text=model.begin_text(),
         end_text=model.end_text(),
     )
-    served = prompt_tokens(model, template.render(tuple(messages)))
+    served = model.tokenise_prompt(template.render(tuple(messages)))
     model.close()
 
     tokenizer = tokenizer_of(folder)

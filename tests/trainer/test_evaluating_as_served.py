@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig
 
 from backend.domain.errors import BadInput, PromptTooLong
 from backend.domain.example import Example
-from backend.domain.model_card import ModelCard, card_path
+from backend.domain.model_card import ModelCard
 from backend.domain.passage import Passage
 from tests.openai_server import Reply as Served
 from tests.openai_server import chat_server
@@ -31,6 +31,7 @@ from trainer.evaluation.answers import answers, prompt_tokens
 from trainer.evaluation.evaluate import Asking, Evaluation, evaluate
 from trainer.evaluation.subjects import FolderSubject, GgufSubject, Subject, TimedReply
 from trainer.gguf.convert import write_gguf
+from trainer.record import card_path
 from trainer.tuning.batches import batch, example_row
 from trainer.tuning.loop import History
 from trainer.tuning.optimiser import answer_loss

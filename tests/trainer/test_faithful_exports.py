@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from backend.domain.errors import UnfaithfulModel
-from backend.domain.model_card import ModelCard, card_path
+from backend.domain.model_card import ModelCard
 from tests.trainer.tiny_models import CONFIGS, byte_level_tokenizer, write_model
 from trainer.cli import main
 from trainer.gguf.export import Export, Steps, bytes_to_write, export
 from trainer.gguf.parity import ComparisonSize, Continuation, Parity, check, compared
 from trainer.gguf.quantise import QUANTISATIONS, ParityLimits
+from trainer.record import card_path
 
 SMALL = ComparisonSize(prompts=2, tokens=6)
 SAME = Parity(

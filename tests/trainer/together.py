@@ -1,13 +1,12 @@
 """What one of several processes does in tests: trains for a while and tells what it saw.
 
-Started by `torch.distributed.run`, or alone; the leader writes `told.json` and the weights that
-won, `won.pt`, into the folder. The last epochs teach nonsense, so the last weights are not those.
+The leader writes `told.json` and the weights that won, `won.pt`, into the folder. The last epochs
+teach nonsense, so the last weights are not those.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -31,9 +30,8 @@ MINUTES = 0.005
 """Between two checkpoints: some steps, and about what the leader takes to write one."""
 
 
-def main() -> None:
+def train_awhile(base: Path, examples: Path, out: Path) -> None:
     """Counts what is whole in a process, then trains with a leader that is slow to write."""
-    base, examples, out = (Path(argument) for argument in sys.argv[1:])
     tokenizer = AutoTokenizer.from_pretrained(base)
     rows = [example_row(example, tokenizer, budget=300) for example in read_examples(examples)[:12]]
     with joined() as group:
@@ -86,7 +84,3 @@ def _whole(model: Any) -> int:
         for weight in model.base_model.layers.parameters()
         if not isinstance(weight, DTensor)
     )
-
-
-if __name__ == "__main__":
-    main()

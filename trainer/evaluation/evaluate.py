@@ -13,7 +13,6 @@ from typing import Any
 
 from backend.domain.errors import BadInput
 from backend.domain.example import Example
-from backend.domain.model_card import card_path
 from backend.domain.prompt import FORMAT
 from backend.system.files import write_whole
 from trainer.evaluation.answers import Asking, answers, prompt_tokens
@@ -21,7 +20,7 @@ from trainer.evaluation.comparison import Figures, Interval, figures
 from trainer.evaluation.report import picture, table
 from trainer.evaluation.subjects import GgufSubject, Subject
 from trainer.gguf.model_card import card_of
-from trainer.record import fingerprint
+from trainer.record import card_path, fingerprint
 
 __all__ = ["Asking", "Evaluation", "evaluate"]
 

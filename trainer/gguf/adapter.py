@@ -13,7 +13,7 @@ import gguf
 import numpy as np
 
 from backend.domain.errors import BadInput, NotAGguf, UnusableModel
-from backend.domain.model_card import ModelCard, card_path
+from backend.domain.model_card import ModelCard
 from backend.system.files import sha256_of, whole_file, write_whole
 from backend.system.resources import check_memory
 from trainer.gguf.convert import SourceModel, source
@@ -32,7 +32,7 @@ from trainer.gguf.parity import (
     usual_size,
 )
 from trainer.gguf.quantise import QUANTISATIONS
-from trainer.record import Record, prompt_budget, read_record
+from trainer.record import Record, card_path, prompt_budget, read_record
 
 KIND = "F32"
 

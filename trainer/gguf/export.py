@@ -15,7 +15,7 @@ from typing import Any
 
 from backend.domain.errors import BadInput
 from backend.domain.example import Example
-from backend.domain.model_card import ModelCard, card_path
+from backend.domain.model_card import ModelCard
 from backend.system.files import link_or_copy, sha256_of, whole_file, write_whole
 from backend.system.resources import check_disk, check_memory
 from trainer.gguf.convert import check_writable, convert_with, write_gguf
@@ -34,7 +34,7 @@ from trainer.gguf.parity import (
     usual_size,
 )
 from trainer.gguf.quantise import QUANTISATIONS, check_quantisation, quantise
-from trainer.record import fingerprint, mark_of_folder, prompt_budget, read_record
+from trainer.record import card_path, fingerprint, mark_of_folder, prompt_budget, read_record
 from trainer.tensor_files import TensorFolder
 
 _NOTES = "steps.json"

@@ -10,9 +10,9 @@ from typing import Any
 
 from transformers import AutoTokenizer
 
-from backend.domain.model_card import ModelCard, card_path
+from backend.domain.model_card import ModelCard
 from trainer.gguf.convert import context_tokens
-from trainer.record import Record
+from trainer.record import Record, card_path
 
 
 def card_of(gguf: Path) -> ModelCard | None:

@@ -14,12 +14,11 @@ from typing import Any
 from huggingface_hub import CommitOperationAdd
 
 from backend.domain.errors import BadInput, HashMismatch
-from backend.domain.model_card import ModelCard, card_path
+from backend.domain.model_card import ModelCard
 from backend.system.files import sha256_of
 from backend.system.hub import Hub
-from trainer.chat_format import TEMPLATE
 from trainer.hub.repository import hub_errors, private_repository
-from trainer.record import ADAPTER_FILES, RECORD
+from trainer.record import ADAPTER_FILES, RECORD, TEMPLATE, card_path
 
 _OF_ADAPTER = (*ADAPTER_FILES, RECORD)
 

@@ -17,13 +17,14 @@ from typing import Any
 from backend.domain.errors import BadInput, BadSettings
 from backend.domain.prompt import FORMAT
 from backend.system.files import sha256_of
-from trainer.chat_format import TEMPLATE, save_template, tokenizer_of
+from trainer.chat_format import save_template, tokenizer_of
 from trainer.data.prepare import read_examples
 from trainer.hub.hub_checkpoints import HubCheckpoints
 from trainer.hub.repository import hub_here
 from trainer.record import (
     ADAPTER_FILES,
     RECORD,
+    TEMPLATE,
     Record,
     fingerprint,
     name_of_base,

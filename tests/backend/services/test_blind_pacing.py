@@ -63,12 +63,6 @@ def seen(
 NEAREST = candidate("nearest", "done", LONG, first=0.01, end=0.01)
 
 
-def test_a_stored_answer_that_was_stopped_in_its_first_millisecond_is_shown() -> None:
-    stopped = candidate("other", "cancelled", end=0.01)
-
-    assert seen([NEAREST, stopped], 1)["nearest"] == ("done", len(LONG))
-
-
 def test_a_stored_answer_waits_for_the_first_model_and_looks_like_the_others_until_then() -> None:
     waiting = [NEAREST, candidate("slow", "queued")]
     claimed = [NEAREST, candidate("slow", "writing")]
@@ -126,6 +120,21 @@ def test_what_was_not_shown_when_it_was_stopped_never_is() -> None:
     for moment in (3.0, 60.0):
         found = seen([NEAREST, stopped], moment)
         assert found == {"slow": ("cancelled", 300), "nearest": ("cancelled", HEAD + 300)}
+
+
+def test_a_text_that_began_when_it_was_stopped_shows_its_first_word() -> None:
+    stopped = candidate("slow", "cancelled", end=0.01)
+
+    found = seen([NEAREST, stopped], 60)
+
+    assert found == {"slow": ("cancelled", 0), "nearest": ("cancelled", HEAD)}
+
+
+def test_a_reply_that_stands_alone_is_shown_as_it_is_written() -> None:
+    fast = candidate("model", "writing", LONG, first=1.0)
+
+    assert seen([fast], 1.1)["model"] == ("writing", len(LONG))
+    assert seen([fast, candidate("late", "queued")], 1.1)["model"][1] < len(LONG)
 
 
 def test_a_text_that_was_stopped_does_not_end_in_half_a_placeholder() -> None:
