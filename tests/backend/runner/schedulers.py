@@ -52,14 +52,14 @@ def publish(deliveries: Sequence[Delivery]) -> None:
         sink(event)
 
 
-class Desk:
+class Schedulers:
     """Schedulers that run in threads until the test ends."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
         self._running: list[tuple[BatchScheduler, threading.Thread | None, Context]] = []
 
-    def scheduler(
+    def start(
         self, *, slots: int = 2, cells: int = 1024, queue: int = 9, run: bool = True
     ) -> BatchScheduler:
         """A new scheduler; with `run`, it works at once."""
@@ -88,8 +88,8 @@ def ask(scheduler: BatchScheduler, *asked: Asked) -> None:
         scheduler.submit(each.reply)
 
 
-def alone(desk: Desk, text: str, tokens: int = 12) -> str:
+def alone(schedulers: Schedulers, text: str, tokens: int = 12) -> str:
     """The text that a scheduler writes which does nothing else."""
     asked = Asked(text, tokens=tokens)
-    ask(desk.scheduler(), asked)
+    ask(schedulers.start(), asked)
     return asked.text()
