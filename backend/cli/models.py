@@ -14,6 +14,7 @@ from backend.cli.shared import Start, opened
 from backend.services import deploy, fetch_model
 from backend.services.status import model_states
 from backend.settings import Settings
+from backend.system.hub import ENDPOINT, TOKEN_VARIABLE, Hub
 
 
 @click.group()
@@ -59,16 +60,16 @@ def add(start: Start, file: str, name: str, sha256: str, active: bool) -> None:
 
 
 def _fetched(text: str, settings: Settings) -> Path:
-    reference = fetch_model.Reference.parse(text)
+    file = fetch_model.hub_file(text)
+    hub = Hub(os.environ.get(TOKEN_VARIABLE, ""), os.environ.get("HF_ENDPOINT") or ENDPOINT)
     columns = (TextColumn("fetching"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, transient=True, console=Console(stderr=True)) as progress:
         task = progress.add_task("fetching", total=None)
         return fetch_model.fetch(
-            reference,
+            file,
             settings.state_dir / "models",
-            token=os.environ.get("HF_TOKEN", ""),
-            endpoint=os.environ.get("HF_ENDPOINT") or fetch_model.ENDPOINT,
-            progress=lambda done, total: progress.update(task, completed=done, total=total),
+            hub=hub,
+            progress=lambda done, total: progress.update(task, completed=done, total=total or None),
         )
 
 

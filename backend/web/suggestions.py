@@ -146,7 +146,7 @@ def _number(name: str, default: float) -> float:
         number = float(given)
     except ValueError:
         number = math.nan
-    if not -1 <= number <= 1e12:
+    if not 0 <= number <= 1e12:
         raise BadInput(f"{name} is {given!r}; give a number, 0 or more.")
     return number
 

@@ -233,21 +233,26 @@ RATED = ("examples", "ratings")
 
 @dataclass(frozen=True)
 class Choices:
-    """What `prepare` can be told. Shares are of all tickets (golden, validation) or examples.
-
-    `near_duplicates`: of tickets asked alike keep the best one (`drop`), or keep all of them in one
-    split (`together`). `same_answers`: how many tickets may have the same answer word for word.
-    """
+    """What `prepare` can be told; the sentence under a field is its help on the command line."""
 
     seed: int = 1
+    """Draws splits and passages."""
     golden_share: float = 0.05
+    """Share of the tickets, the newest, kept for the last measurement."""
     validation_share: float = 0.05
+    """Share of the other tickets, kept to watch the training."""
     passage_share: float = 0.6
+    """Share of the examples that get passages into their prompt."""
     helpful_share: float = 0.7
+    """Share of these, with a passage that has about the answer."""
     passages: int = 3
+    """Passages at most in one prompt."""
     article_examples: bool = True
+    """Whether articles are examples too, or only passages."""
     near_duplicates: Duplicates = "drop"
+    """Of tickets asked alike keep the best, or keep all of them in one split."""
     same_answers: int = 20
+    """Tickets that may have the same answer word for word."""
 
     def __post_init__(self) -> None:
         for name in ("golden_share", "validation_share", "passage_share", "helpful_share"):
@@ -255,6 +260,8 @@ class Choices:
                 raise BadSettings(f"{name} is a share from 0 to 1, not {getattr(self, name)}.")
         if self.near_duplicates not in ("drop", "together"):
             raise BadSettings(f"near_duplicates is drop or together, not {self.near_duplicates}.")
+        if self.passages < 0:
+            raise BadSettings(f"passages cannot be below 0; it is {self.passages}.")
         if self.same_answers < 1:
             raise BadSettings(f"same_answers is at least 1, not {self.same_answers}.")
 

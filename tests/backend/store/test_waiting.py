@@ -231,3 +231,28 @@ def test_totals_count_what_is_finished_by_model_and_state(db: Database) -> None:
     one = found["one", "done"]
     assert (one["count"], one["prompt_tokens"], one["cached_tokens"]) == (1, 10, 4)
     assert found["two", "done"]["prompt_tokens"] == 0
+
+
+def test_what_is_tried_again_begins_with_no_text(db: Database) -> None:
+    asked = ask(db, "first")
+    work = claim(db)
+    assert work
+    assert queue.write(work, "Half a rep", lease_seconds=LEASE, db=db)
+
+    assert queue.try_again(work, "EngineBusy", "Busy.", after_seconds=0, db=db)
+
+    (found,) = suggestion(asked, db=db).candidates
+    assert (found.state, found.text) == ("queued", "")
+    assert (found.problem, found.problem_detail) == ("EngineBusy", "Busy.")
+
+
+def test_a_reply_keeps_what_it_cost(db: Database) -> None:
+    ask(db, "first")
+    work = claim(db)
+    assert work
+
+    queue.finish(work, "Done.", "length", Usage(70, 50, 9), db=db)
+
+    (row,) = db.query("SELECT * FROM candidates")
+    assert (row["state"], row["text"], row["finish"]) == ("done", "Done.", "length")
+    assert (row["prompt_tokens"], row["cached_tokens"], row["completion_tokens"]) == (70, 50, 9)

@@ -9,51 +9,44 @@ weights); only whoever owns it can be rid of that, by deleting the repository.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
 
-from huggingface_hub.errors import EntryNotFoundError
-
-from backend.system.files import link_or_copy, whole_file
-from trainer.hub.client import ERRORS, make_private, refusal, signed_in
-from trainer.tuning.checkpoints import CHECKPOINT
+from backend.domain.errors import ProductError, UnknownModel
+from backend.system.files import link_or_copy
+from backend.system.hub import Hub, HubFile
+from trainer.hub.repository import hub_errors, private_repository
+from trainer.record import CHECKPOINT
 
 _MARK_CHARACTERS = 16
 
 
-class Shelf:
+class HubCheckpoints:
     """The checkpoint of one training in one repository."""
 
-    def __init__(
-        self, repository: str, *, mark: str, token: str, say: Callable[[str], None]
-    ) -> None:
-        """Makes the repository if it is new.
-
-        Raises Forbidden without a token or for one that may not write, BadInput for a public
-        repository, Unavailable if the hub cannot be reached.
-        """
-        self._api = signed_in(repository, token=token)
-        make_private(repository, api=self._api)
-        self._repository, self._say = repository, say
+    def __init__(self, repository: str, *, mark: str, hub: Hub, say: Callable[[str], None]) -> None:
+        """Makes the repository if it is new. Raises as `private_repository`."""
+        self._api = private_repository(repository, hub=hub)
+        self._hub, self._repository, self._say = hub, repository, say
         self._folder = f"checkpoints/{mark[:_MARK_CHARACTERS]}"
         self._sender = ThreadPoolExecutor(1)
         self._changing = Lock()
 
     def fetch(self, folder: Path) -> bool:
-        """Takes the checkpoint down unless `folder` has its own; whether it took it."""
+        """Fetches the checkpoint unless `folder` has its own; whether it did."""
         if (folder / CHECKPOINT).exists():
             return False
+        with hub_errors(f"read {self._repository}"):
+            commit = str(self._api.model_info(self._repository).sha)
+        fetched = folder / f"checkpoint-{commit}.fetched"
         try:
-            found = self._api.hf_hub_download(self._repository, f"{self._folder}/{CHECKPOINT}")
-        except EntryNotFoundError:
+            file = HubFile(self._repository, f"{self._folder}/{CHECKPOINT}", commit)
+            self._hub.fetch(file, fetched)
+        except UnknownModel:
             return False
-        except ERRORS as error:
-            raise refusal(error, self._repository) from error
-        with whole_file(folder / CHECKPOINT) as unfinished:
-            shutil.copyfile(found, unfinished)
+        fetched.replace(folder / CHECKPOINT)
         return True
 
     def put(self, checkpoint: Path) -> None:
@@ -72,14 +65,14 @@ class Shelf:
     def clear(self) -> None:
         """Removes the checkpoint of a training that has ended well."""
         try:
-            self._api.delete_folder(
-                self._folder, self._repository, commit_message="Remove the checkpoint"
-            )
-        except EntryNotFoundError:
+            with hub_errors(f"write to {self._repository}"):
+                self._api.delete_folder(
+                    self._folder, self._repository, commit_message="Remove the checkpoint"
+                )
+        except UnknownModel:
             return
-        except ERRORS as error:
-            said = refusal(error, self._repository)
-            self._say(f"The checkpoint is still in {self._repository}: {said}")
+        except ProductError as error:
+            self._say(f"The checkpoint is still in {self._repository}: {error}")
 
     def _send(self, checkpoint: Path) -> None:
         sent = checkpoint.with_name(f"{checkpoint.name}.sent")
@@ -88,19 +81,18 @@ class Shelf:
                 return  # it went up in place of an older one
             _waiting(checkpoint).replace(sent)
         try:
-            self._api.upload_file(
-                path_or_fileobj=sent,
-                path_in_repo=f"{self._folder}/{checkpoint.name}",
-                repo_id=self._repository,
-                commit_message=f"Keep {checkpoint.name}",
-            )
+            with hub_errors(f"write to {self._repository}"):
+                self._api.upload_file(
+                    path_or_fileobj=sent,
+                    path_in_repo=f"{self._folder}/{checkpoint.name}",
+                    repo_id=self._repository,
+                    commit_message=f"Keep {checkpoint.name}",
+                )
         finally:
             sent.unlink(missing_ok=True)
 
     def _tell(self, sending: Future[None]) -> None:
         error = sending.exception()
-        if isinstance(error, ERRORS):
-            error = refusal(error, self._repository)
         if error:
             self._say(f"The checkpoint stayed here only: {type(error).__name__}: {error}")
 
