@@ -8,9 +8,9 @@ from threading import BoundedSemaphore
 from typing import cast
 
 from flask import Flask, current_app, g, request
-from sqlite_utils import Database
 
 from backend.domain.errors import TooManyFollowers
+from backend.services.database import Database
 from backend.settings import Settings
 from backend.system.database import connect
 
