@@ -39,7 +39,7 @@ WAYS = (
             "backend.web.suggestions:post_suggestion",
             "backend.web.suggestions:get_events",
             "backend.worker:Worker",
-            "backend.services.answer:Writers",
+            "backend.services.answer:Engines",
             "backend.runner.app:_chat",
             "backend.runner.chat_template:ChatTemplate",
             "backend.runner.batching:BatchScheduler",

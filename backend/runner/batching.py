@@ -54,6 +54,7 @@ class BatchScheduler:
         context: Context,
         *,
         limits: BatchLimits,
+        threads: ThreadPace,
         metrics: Metrics,
         publish: Publish,
     ) -> None:
@@ -63,8 +64,7 @@ class BatchScheduler:
         self._delivery = PacedDelivery(publish)
         self._waiting = WaitingQueue(limits.queue)
         self._pace = ChunkPace(largest=limits.batch, target_seconds=STEP_SECONDS)
-        self._threads = ThreadPace(context.threads)
-        self._most_threads = context.threads
+        self._threads, self._most_threads = threads, threads.most
         self._apply_threads()
         self._wake = threading.Event()
         self._stopping = False

@@ -149,7 +149,6 @@ class Context:
         self, model: Model, *, sequences: int, cells: int, batch: int, threads: int
     ) -> None:
         self.abort = AbortFlag()
-        self.threads = threads
         parameters = native.llama_context_default_params()
         parameters.n_ctx = cells
         parameters.n_batch = parameters.n_ubatch = batch

@@ -11,6 +11,7 @@ from backend.runner.delivery import Delivery, Event, Failed, Finished, Piece, Re
 from backend.runner.metrics import Metrics
 from backend.runner.model import Context, Model
 from backend.runner.openai_api import Sampling
+from backend.runner.thread_pace import ThreadPace
 
 SECONDS = 10.0
 
@@ -66,7 +67,12 @@ class Schedulers:
         context = Context(self.model, sequences=slots + 1, cells=cells, batch=64, threads=1)
         limits = BatchLimits(slots=slots, context=512, batch=64, queue=queue)
         scheduler = BatchScheduler(
-            self.model, context, limits=limits, metrics=Metrics(), publish=publish
+            self.model,
+            context,
+            limits=limits,
+            threads=ThreadPace(1),
+            metrics=Metrics(),
+            publish=publish,
         )
         thread = threading.Thread(target=scheduler.run) if run else None
         if thread:
