@@ -73,7 +73,9 @@ class Worker:
         known = {model.name: model for model in models(self.db)}
         running = runners(self.db)
         while True:
-            free = [name for name, model in known.items() if self._room(model, running.get(name))]
+            free = [
+                name for name, model in known.items() if self._has_slot(model, running.get(name))
+            ]
             try:
                 work = queue.claim(
                     free, lease_seconds=self.settings.suggest.lease_seconds, db=self.db
@@ -96,7 +98,7 @@ class Worker:
         if task.done() and not task.cancelled() and (error := task.exception()):
             self.log.error("worker_error", exc_info=error)
 
-    def _room(self, model: Model, runner: Runner | None) -> bool:
+    def _has_slot(self, model: Model, runner: Runner | None) -> bool:
         if model.kind == "nearest":
             return True
         if model.kind == "chat":

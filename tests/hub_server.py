@@ -52,6 +52,8 @@ class Hub:
     """Bytes after which the next bodies of large files break off, one number for each."""
     pause_after: tuple[int, float] = (0, 0.0)
     """Bytes after which the bodies of large files stop for so many seconds."""
+    announced: int = 0
+    """The bytes that large files are said to have; 0: as many as they have."""
     failing: int = 0
     """The status of every answer with a file's content; 0: as it should be."""
     addresses: list[str] = field(default_factory=list)
@@ -233,7 +235,7 @@ class _Requests(BaseHTTPRequestHandler):
             self._send(416, b"")
             return
         self.send_response(206 if found else 200)
-        self.send_header("Content-Length", str(len(content) - start))
+        self.send_header("Content-Length", str((self.state.announced or len(content)) - start))
         self.end_headers()
         if self.state.pause_after[1]:
             count, seconds = self.state.pause_after

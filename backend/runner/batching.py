@@ -54,6 +54,7 @@ class BatchScheduler:
         context: Context,
         *,
         limits: BatchLimits,
+        threads: ThreadPace,
         metrics: Metrics,
         publish: Publish,
     ) -> None:
@@ -63,8 +64,7 @@ class BatchScheduler:
         self._delivery = PacedDelivery(publish)
         self._waiting = WaitingQueue(limits.queue)
         self._pace = ChunkPace(largest=limits.batch, target_seconds=STEP_SECONDS)
-        self._threads = ThreadPace(context.threads)
-        self._most_threads = context.threads
+        self._threads, self._most_threads = threads, threads.most
         self._apply_threads()
         self._wake = threading.Event()
         self._stopping = False
@@ -156,20 +156,20 @@ class BatchScheduler:
         """Put one step's tokens into the batch: one for each reply being written, then prompts."""
         begun = [slot for slot in self.cache.slots if slot.writing and slot.writing.begun]
         fed = [self._feed(slot, 1) for slot in begun if slot.remaining == 1]
-        room = min(self._context.room, self._pace.chunk(writing=bool(fed)))
-        room = whole_rows(room, beside=len(fed))
+        budget = min(self._context.free_places, self._pace.chunk(writing=bool(fed)))
+        budget = whole_rows(budget, beside=len(fed))
         for background in (False, True):
             prompts = [
                 slot for slot in begun if slot.remaining > 1 and slot.background is background
             ]
             prompts.sort(key=lambda slot: slot.arrived)
-            shares = share(room, [slot.remaining for slot in prompts])
+            shares = share(budget, [slot.remaining for slot in prompts])
             fed += [
                 self._feed(slot, count)
                 for slot, count in zip(prompts, shares, strict=True)
                 if count
             ]
-            room -= sum(shares)
+            budget -= sum(shares)
         return fed
 
     def _feed(self, slot: Slot, count: int) -> BatchPart:
@@ -303,7 +303,7 @@ class WaitingQueue:
                     queue.remove(reply)
 
 
-def share(room: int, remaining: Sequence[int]) -> list[int]:
+def share(budget: int, remaining: Sequence[int]) -> list[int]:
     """How many prompt tokens each prompt may feed in this step; `remaining` is oldest first.
 
     The shortest go first, since they can then begin to write soonest; the oldest has a quarter
@@ -312,22 +312,22 @@ def share(room: int, remaining: Sequence[int]) -> list[int]:
     shares = [0] * len(remaining)
     if not remaining:
         return shares
-    shares[0] = min(remaining[0], -(-room // SHARE_OF_OLDEST))
-    room -= shares[0]
+    shares[0] = min(remaining[0], -(-budget // SHARE_OF_OLDEST))
+    budget -= shares[0]
     for index in sorted(range(len(remaining)), key=lambda index: remaining[index]):
-        more = min(room, remaining[index] - shares[index])
+        more = min(budget, remaining[index] - shares[index])
         shares[index] += more
-        room -= more
+        budget -= more
     return shares
 
 
-def whole_rows(room: int, *, beside: int) -> int:
+def whole_rows(budget: int, *, beside: int) -> int:
     """At most so many prompt tokens that a batch with `beside` others is full rows of a kernel.
 
     What is left over costs up to three times as much for each token.
     """
-    whole = (room + beside) // ROWS * ROWS - beside
-    return whole if whole > 0 else room
+    whole = (budget + beside) // ROWS * ROWS - beside
+    return whole if whole > 0 else budget
 
 
 class ChunkPace:

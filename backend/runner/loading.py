@@ -28,6 +28,7 @@ from backend.runner.model import Context, Model
 from backend.runner.openai_api import read_messages
 from backend.runner.settings import RunnerSettings
 from backend.runner.slots import common_prefix
+from backend.runner.thread_pace import ThreadPace
 from backend.system.files import sha256_of
 from backend.system.logging import log_event
 from backend.system.resources import cores, free_memory
@@ -118,7 +119,14 @@ async def load(
         context = Context(
             model, sequences=limits.slots + 1, cells=cells, batch=limits.batch, threads=threads
         )
-        scheduler = BatchScheduler(model, context, limits=limits, metrics=metrics, publish=publish)
+        scheduler = BatchScheduler(
+            model,
+            context,
+            limits=limits,
+            threads=ThreadPace(threads),
+            metrics=metrics,
+            publish=publish,
+        )
         scheduler.cache.probe()
         scheduler.cache.pin(pinned)
         sizes = {"threads": threads, "pinned": len(pinned), **vars(limits)}

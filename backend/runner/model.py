@@ -73,10 +73,10 @@ class Model:
         `begin` puts the token in front that the vocabulary wants at the beginning, if any.
         """
         raw = text.encode("utf-8", errors="replace")
-        room = len(raw) + 8
-        tokens = (native.llama_token * room)()
+        most = len(raw) + 8
+        tokens = (native.llama_token * most)()
         count = native.llama_tokenize(
-            self._vocabulary, raw, len(raw), tokens, room, begin, with_special_tokens
+            self._vocabulary, raw, len(raw), tokens, most, begin, with_special_tokens
         )
         if count < 0:
             raise UnusableModel("The vocabulary makes more tokens of a text than it has bytes.")
@@ -149,7 +149,6 @@ class Context:
         self, model: Model, *, sequences: int, cells: int, batch: int, threads: int
     ) -> None:
         self.abort = AbortFlag()
-        self.threads = threads
         parameters = native.llama_context_default_params()
         parameters.n_ctx = cells
         parameters.n_batch = parameters.n_ubatch = batch
@@ -168,15 +167,15 @@ class Context:
             )
         self._pointer, self._memory = pointer, memory
         self._batch = native.llama_batch_init(batch, 0, 1)
-        self._room = batch
+        self._places = batch
         self._count = 0
         for place in range(batch):
             self._batch.n_seq_id[place] = 1
 
     @property
-    def room(self) -> int:
+    def free_places(self) -> int:
         """How many more tokens the batch takes."""
-        return self._room - self._count
+        return self._places - self._count
 
     def add(self, token: int, *, position: int, sequence: int) -> int:
         """Put a token into the batch; its place there."""

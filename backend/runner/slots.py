@@ -115,7 +115,7 @@ class PrefixCache:
     def pin(self, tokens: Sequence[int]) -> None:
         """Compute a prefix that prompts begin with and keep it for good. Raises EngineError."""
         pinned = self._pinned
-        while missing := list(tokens[len(pinned.held) :][: self._context.room]):
+        while missing := list(tokens[len(pinned.held) :][: self._context.free_places]):
             self.feed(pinned, missing)
             if self._context.decode() is not Decoded.DONE:
                 raise EngineError("The prefix to keep warm cannot be computed.")

@@ -141,7 +141,7 @@ def _due(start: datetime | None, pace: float, moment: datetime) -> float:
     seconds = (moment - start).total_seconds() if start else -1.0
     if seconds < 0:
         return 0.0
-    return HEAD + seconds * pace if seconds else HEAD  # no time at all shows only the head
+    return math.inf if math.isinf(pace) else HEAD + seconds * pace  # no time times inf is no number
 
 
 def _cut(candidate: Candidate, *, due: float, state: CandidateState) -> Candidate:

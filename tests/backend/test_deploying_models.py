@@ -30,12 +30,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 
 def model(product: Product, name: str) -> Json:
     found = product.client.get("/models").json()["models"]
-    return next(dict(one) for one in found if one["name"] == name)
+    return next(dict(model) for model in found if model["name"] == name)
 
 
 def production(product: Product) -> list[str]:
     found = product.client.get("/models").json()["models"]
-    return [one["name"] for one in found if "production" in one["aliases"]]
+    return [model["name"] for model in found if "production" in model["aliases"]]
 
 
 def threads(product: Product, name: str) -> float:
@@ -156,9 +156,9 @@ def test_an_endpoint_without_its_key_fails_alone(served: Product) -> None:
 
     found = served.finished(served.suggest("Ask two", models=["far", "tiny-1"])["id"])
 
-    states = sorted(one["state"] for one in found["candidates"])
+    states = sorted(candidate["state"] for candidate in found["candidates"])
     assert states == ["done", "failed"]
-    (problem,) = [one["problem"] for one in found["candidates"] if one["problem"]]
+    (problem,) = [candidate["problem"] for candidate in found["candidates"] if candidate["problem"]]
     assert problem["detail"].startswith("This model needs its key in")
     assert "far" not in str(found["candidates"])
     served.client.post("/models/far/deactivate", json={})

@@ -12,6 +12,7 @@ import pytest
 
 from backend.domain.errors import (
     BadInput,
+    DiskFull,
     Forbidden,
     HashMismatch,
     Unavailable,
@@ -43,6 +44,7 @@ def hub(server: LocalHub) -> LocalHub:
     server.repositories[REPOSITORY] = Repository()
     server.asked.clear()
     server.break_after.clear()
+    server.announced = 0
     server.pause_after = (0, 0.0)
     return server
 
@@ -149,6 +151,17 @@ def test_two_processes_fetch_a_file_once_and_whole(
     assert [
         left.name for left in path.parent.iterdir() if left.suffix in (".partial", ".lock")
     ] == []
+
+
+def test_a_file_that_finds_no_room_is_not_begun(hub: LocalHub, gguf: Path, tmp_path: Path) -> None:
+    reference = put(hub, gguf, card=card_of(gguf))
+    hub.announced = 10**15
+
+    with pytest.raises(DiskFull, match=r"'fetch' writes 1000000\.00 GB"):
+        got(reference, hub, tmp_path)
+
+    assert len(hub.bodies()) == 1
+    assert sum(file.stat().st_size for file in tmp_path.rglob("*.*")) == 0
 
 
 def test_what_is_there_is_not_fetched_again(hub: LocalHub, gguf: Path, tmp_path: Path) -> None:

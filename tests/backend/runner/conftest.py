@@ -16,7 +16,7 @@ import openai
 import pytest
 
 from backend.runner.model import Model, route_native_log
-from tests.backend.runner.desk import Desk
+from tests.backend.runner.schedulers import Schedulers
 from tests.tiny_gguf import write_tiny_gguf
 
 KEY = "a-key-for-tests"
@@ -120,7 +120,7 @@ def model(tiny_gguf: Path) -> Iterator[Model]:
 
 
 @pytest.fixture
-def desk(model: Model) -> Iterator[Desk]:
-    desk = Desk(model)
-    yield desk
-    desk.close()
+def schedulers(model: Model) -> Iterator[Schedulers]:
+    schedulers = Schedulers(model)
+    yield schedulers
+    schedulers.close()

@@ -11,13 +11,13 @@ from backend.runner.batching import BatchScheduler
 from backend.runner.delivery import Event, Failed, Finished
 from backend.runner.model import Context, Decoded, Model, Sampler
 from backend.runner.openai_api import Sampling
-from tests.backend.runner.desk import SECONDS, Asked, Desk, alone, ask
+from tests.backend.runner.schedulers import SECONDS, Asked, Schedulers, alone, ask
 
 SHARED = "shared beginning, longer than the least " * 3
 
 
-def test_a_prefix_is_copied_from_a_slot_that_is_still_writing(desk: Desk) -> None:
-    scheduler = desk.scheduler()
+def test_a_prefix_is_copied_from_a_slot_that_is_still_writing(schedulers: Schedulers) -> None:
+    scheduler = schedulers.start()
     first = Asked(SHARED + "one", tokens=300)
     second = Asked(SHARED + "two")
 
@@ -27,8 +27,8 @@ def test_a_prefix_is_copied_from_a_slot_that_is_still_writing(desk: Desk) -> Non
     assert first.cached() == 0
 
 
-def test_the_same_prompt_again_computes_only_its_last_token(desk: Desk) -> None:
-    scheduler = desk.scheduler()
+def test_the_same_prompt_again_computes_only_its_last_token(schedulers: Schedulers) -> None:
+    scheduler = schedulers.start()
     texts, counts = [], []
     for _ in range(3):
         asked = Asked("the very same prompt")
@@ -42,8 +42,8 @@ def test_the_same_prompt_again_computes_only_its_last_token(desk: Desk) -> None:
     assert len(set(texts)) == 1
 
 
-def test_other_prompts_do_not_push_out_what_was_used_just_now(desk: Desk) -> None:
-    scheduler = desk.scheduler(slots=3, cells=2048)
+def test_other_prompts_do_not_push_out_what_was_used_just_now(schedulers: Schedulers) -> None:
+    scheduler = schedulers.start(slots=3, cells=2048)
     for text in ("aaaa" * 20, "bbbb" * 20, "cccc" * 20, "bbbb" * 20, "cccc" * 20, "dddd" * 20):
         asked = Asked(text)
         ask(scheduler, asked)
@@ -58,8 +58,10 @@ def test_other_prompts_do_not_push_out_what_was_used_just_now(desk: Desk) -> Non
     assert counts == [79, 79, 0]
 
 
-def test_a_prompt_with_little_in_common_does_not_take_the_slot_of_a_long_one(desk: Desk) -> None:
-    scheduler = desk.scheduler(slots=2)
+def test_a_prompt_with_little_in_common_does_not_take_the_slot_of_a_long_one(
+    schedulers: Schedulers,
+) -> None:
+    scheduler = schedulers.start(slots=2)
     for text in ("x" * 200, "x" * 20 + "other"):
         asked = Asked(text)
         ask(scheduler, asked)
@@ -71,8 +73,10 @@ def test_a_prompt_with_little_in_common_does_not_take_the_slot_of_a_long_one(des
     assert again.cached() == 199
 
 
-def test_a_prompt_that_goes_on_from_another_takes_its_slot_and_no_other(desk: Desk) -> None:
-    scheduler = desk.scheduler(slots=2)
+def test_a_prompt_that_goes_on_from_another_takes_its_slot_and_no_other(
+    schedulers: Schedulers,
+) -> None:
+    scheduler = schedulers.start(slots=2)
     for text in ("a" * 100, "b" * 100, "b" * 150):
         asked = Asked(text)
         ask(scheduler, asked)
@@ -84,10 +88,10 @@ def test_a_prompt_that_goes_on_from_another_takes_its_slot_and_no_other(desk: De
     assert again.cached() == 99
 
 
-def test_many_replies_in_few_slots_are_what_each_is_alone(desk: Desk) -> None:
+def test_many_replies_in_few_slots_are_what_each_is_alone(schedulers: Schedulers) -> None:
     texts = [f"question {number} {'x' * (number * 13 % 90)}" for number in range(9)]
-    expected = [alone(desk, text) for text in texts]
-    scheduler = desk.scheduler(slots=3, cells=2048)
+    expected = [alone(schedulers, text) for text in texts]
+    scheduler = schedulers.start(slots=3, cells=2048)
     asked = [Asked(text) for text in texts]
 
     ask(scheduler, *asked)
@@ -95,21 +99,21 @@ def test_many_replies_in_few_slots_are_what_each_is_alone(desk: Desk) -> None:
     assert [each.text() for each in asked] == expected
 
 
-def test_a_cancelled_reply_says_nothing_more_and_its_place_is_used(desk: Desk) -> None:
-    scheduler = desk.scheduler(slots=1)
+def test_a_cancelled_reply_says_nothing_more_and_its_place_is_used(schedulers: Schedulers) -> None:
+    scheduler = schedulers.start(slots=1)
     given_up, waiting = Asked("a", tokens=500), Asked("b")
     ask(scheduler, given_up, waiting)
     given_up.events.get(timeout=SECONDS)
 
     scheduler.cancel(given_up.reply)
 
-    assert waiting.text() == alone(desk, "b")
+    assert waiting.text() == alone(schedulers, "b")
     events = [given_up.events.get() for _ in range(given_up.events.qsize())]
     assert not any(isinstance(event, Finished | Failed) for event in events)
 
 
-def test_a_reply_given_up_while_it_waits_leaves_the_queue(desk: Desk) -> None:
-    scheduler = desk.scheduler(slots=1, queue=1, run=False)
+def test_a_reply_given_up_while_it_waits_leaves_the_queue(schedulers: Schedulers) -> None:
+    scheduler = schedulers.start(slots=1, queue=1, run=False)
     given_up, next_one = Asked("a"), Asked("b")
     ask(scheduler, given_up)
     with pytest.raises(QueueFull, match="1 requests wait already"):
@@ -120,13 +124,13 @@ def test_a_reply_given_up_while_it_waits_leaves_the_queue(desk: Desk) -> None:
     thread.start()
     _submit_when_there_is_room(scheduler, next_one)
 
-    assert next_one.text() == alone(desk, "b")
+    assert next_one.text() == alone(schedulers, "b")
     scheduler.stop()
     thread.join(SECONDS)
 
 
-def test_the_background_waits_behind_people_and_leaves_them_a_slot(desk: Desk) -> None:
-    scheduler = desk.scheduler(slots=2, run=False)
+def test_the_background_waits_behind_people_and_leaves_them_a_slot(schedulers: Schedulers) -> None:
+    scheduler = schedulers.start(slots=2, run=False)
     order: list[str] = []
     background = [Asked(f"background {n}", tokens=40, background=True) for n in range(3)]
     people = [Asked(f"person {n}", tokens=5) for n in range(3)]
@@ -145,8 +149,8 @@ def test_the_background_waits_behind_people_and_leaves_them_a_slot(desk: Desk) -
     assert order[3:] == ["x", "y", "z"]
 
 
-def test_the_background_fills_only_half_of_the_queue(desk: Desk) -> None:
-    scheduler = desk.scheduler(queue=4, run=False)
+def test_the_background_fills_only_half_of_the_queue(schedulers: Schedulers) -> None:
+    scheduler = schedulers.start(queue=4, run=False)
     ask(scheduler, Asked("a", background=True), Asked("b", background=True))
 
     with pytest.raises(QueueFull):
@@ -154,8 +158,8 @@ def test_the_background_fills_only_half_of_the_queue(desk: Desk) -> None:
     ask(scheduler, Asked("d"))
 
 
-def test_idle_sequences_make_room_when_the_cache_is_full(desk: Desk) -> None:
-    scheduler = desk.scheduler(slots=2, cells=256)
+def test_idle_sequences_make_room_when_the_cache_is_full(schedulers: Schedulers) -> None:
+    scheduler = schedulers.start(slots=2, cells=256)
     for text in ("a" * 120, "b" * 120):
         asked = Asked(text, tokens=2)
         ask(scheduler, asked)
@@ -164,11 +168,13 @@ def test_idle_sequences_make_room_when_the_cache_is_full(desk: Desk) -> None:
     long = Asked("c" * 200)
     ask(scheduler, long)
 
-    assert long.text() == alone(desk, "c" * 200)
+    assert long.text() == alone(schedulers, "c" * 200)
 
 
-def test_a_reply_that_can_get_no_room_fails_and_the_next_one_does_not(desk: Desk) -> None:
-    scheduler = desk.scheduler(slots=1, cells=256)
+def test_a_reply_that_can_get_no_room_fails_and_the_next_one_does_not(
+    schedulers: Schedulers,
+) -> None:
+    scheduler = schedulers.start(slots=1, cells=256)
     too_long, short = Asked("a" * 300), Asked("b")
 
     ask(scheduler, too_long, short)
@@ -176,18 +182,18 @@ def test_a_reply_that_can_get_no_room_fails_and_the_next_one_does_not(desk: Desk
     _, event = too_long.end()
     assert isinstance(event, Failed)
     assert "could not compute" in str(event.error)
-    assert short.text() == alone(desk, "b")
+    assert short.text() == alone(schedulers, "b")
 
 
-def test_a_prompt_longer_than_a_slot_is_refused_at_once(desk: Desk) -> None:
+def test_a_prompt_longer_than_a_slot_is_refused_at_once(schedulers: Schedulers) -> None:
     with pytest.raises(PromptTooLong) as refused:
-        ask(desk.scheduler(run=False), Asked("a" * 512))
+        ask(schedulers.start(run=False), Asked("a" * 512))
 
     assert (refused.value.prompt_tokens, refused.value.context_tokens) == (512, 512)
 
 
-def test_what_is_in_flight_when_it_stops_fails_by_name(desk: Desk) -> None:
-    scheduler = desk.scheduler(slots=1)
+def test_what_is_in_flight_when_it_stops_fails_by_name(schedulers: Schedulers) -> None:
+    scheduler = schedulers.start(slots=1)
     writing, waiting = Asked("a", tokens=500), Asked("b")
     ask(scheduler, writing, waiting)
     writing.events.get(timeout=SECONDS)

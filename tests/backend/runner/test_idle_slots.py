@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tests.backend.runner.desk import Asked, Desk, ask
+from tests.backend.runner.schedulers import Asked, Schedulers, ask
 
 SHARED = "shared beginning, longer than the least " * 3
 
 
-def test_idle_slots_hold_little_that_nobody_shares(desk: Desk) -> None:
-    scheduler = desk.scheduler(slots=4, cells=2048)
+def test_idle_slots_hold_little_that_nobody_shares(schedulers: Schedulers) -> None:
+    scheduler = schedulers.start(slots=4, cells=2048)
     for letter in "abcd":
         asked = Asked(SHARED + letter * 300)
         ask(scheduler, asked)

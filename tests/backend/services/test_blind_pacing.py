@@ -122,14 +122,6 @@ def test_what_was_not_shown_when_it_was_stopped_never_is() -> None:
         assert found == {"slow": ("cancelled", 300), "nearest": ("cancelled", HEAD + 300)}
 
 
-def test_a_text_that_began_when_it_was_stopped_shows_its_first_word() -> None:
-    stopped = candidate("slow", "cancelled", end=0.01)
-
-    found = seen([NEAREST, stopped], 60)
-
-    assert found == {"slow": ("cancelled", 0), "nearest": ("cancelled", HEAD)}
-
-
 def test_a_reply_that_stands_alone_is_shown_as_it_is_written() -> None:
     fast = candidate("model", "writing", LONG, first=1.0)
 

@@ -11,6 +11,7 @@ from backend.runner.delivery import Delivery, Event, Failed, Finished, Piece, Re
 from backend.runner.metrics import Metrics
 from backend.runner.model import Context, Model
 from backend.runner.openai_api import Sampling
+from backend.runner.thread_pace import ThreadPace
 
 SECONDS = 10.0
 
@@ -52,21 +53,26 @@ def publish(deliveries: Sequence[Delivery]) -> None:
         sink(event)
 
 
-class Desk:
+class Schedulers:
     """Schedulers that run in threads until the test ends."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
         self._running: list[tuple[BatchScheduler, threading.Thread | None, Context]] = []
 
-    def scheduler(
+    def start(
         self, *, slots: int = 2, cells: int = 1024, queue: int = 9, run: bool = True
     ) -> BatchScheduler:
         """A new scheduler; with `run`, it works at once."""
         context = Context(self.model, sequences=slots + 1, cells=cells, batch=64, threads=1)
         limits = BatchLimits(slots=slots, context=512, batch=64, queue=queue)
         scheduler = BatchScheduler(
-            self.model, context, limits=limits, metrics=Metrics(), publish=publish
+            self.model,
+            context,
+            limits=limits,
+            threads=ThreadPace(1),
+            metrics=Metrics(),
+            publish=publish,
         )
         thread = threading.Thread(target=scheduler.run) if run else None
         if thread:
@@ -88,8 +94,8 @@ def ask(scheduler: BatchScheduler, *asked: Asked) -> None:
         scheduler.submit(each.reply)
 
 
-def alone(desk: Desk, text: str, tokens: int = 12) -> str:
+def alone(schedulers: Schedulers, text: str, tokens: int = 12) -> str:
     """The text that a scheduler writes which does nothing else."""
     asked = Asked(text, tokens=tokens)
-    ask(desk.scheduler(), asked)
+    ask(schedulers.start(), asked)
     return asked.text()

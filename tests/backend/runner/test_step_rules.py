@@ -13,24 +13,24 @@ TOKENS = some.lists(some.integers(0, 2), max_size=30)
 
 @given(TOKENS, TOKENS, TOKENS)
 def test_the_common_beginning_is_found(
-    beginning: list[int], one: list[int], other: list[int]
+    beginning: list[int], one_end: list[int], other_end: list[int]
 ) -> None:
-    one, other = beginning + one, beginning + other
+    first, second = beginning + one_end, beginning + other_end
 
-    count = common_prefix(one, other)
+    count = common_prefix(first, second)
 
-    assert one[:count] == other[:count]
-    assert one[count : count + 1] != other[count : count + 1] or count == len(one) == len(other)
+    assert first[:count] == second[:count]
+    assert first[count : count + 1] != second[count : count + 1] or first == second
     assert count >= len(beginning)
 
 
 @given(some.integers(0, 300), some.lists(some.integers(1, 400), max_size=6))
 def test_no_more_is_shared_than_there_is_and_all_of_it_if_it_is_needed(
-    room: int, remaining: list[int]
+    budget: int, remaining: list[int]
 ) -> None:
-    shares = share(room, remaining)
+    shares = share(budget, remaining)
 
-    assert sum(shares) == min(room, sum(remaining))
+    assert sum(shares) == min(budget, sum(remaining))
     assert all(0 <= given <= needed for given, needed in zip(shares, remaining, strict=True))
 
 
