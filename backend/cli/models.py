@@ -28,14 +28,14 @@ def list_(start: Start) -> None:
     """All models, which are active, and what runs."""
     table = Table("Model", "Kind", "Active", "State", "Names", "Problem")
     with opened(start.settings()) as db:
-        for one in model_states(db):
+        for found in model_states(db):
             table.add_row(
-                one.model.name,
-                one.model.kind,
-                "yes" if one.model.active else "",
-                one.state,
-                ", ".join(one.aliases),
-                one.problem,
+                found.model.name,
+                found.model.kind,
+                "yes" if found.model.active else "",
+                found.state,
+                ", ".join(found.aliases),
+                found.problem,
             )
     Console().print(table)
 

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from sqlite_utils import Database
 
+from backend.domain.suggestion import Candidate, Suggestion
 from backend.domain.ticket import Ticket
 from backend.services.suggest import Ask, suggest
 from backend.settings import SuggestSettings
 from backend.store import queue
 from backend.store.queue import Usage, Work
-from backend.store.suggestions import Candidate, Suggestion, add_suggestion, suggestion
+from backend.store.suggestions import add_suggestion, suggestion
 from backend.system.database import transaction
 from tests.backend.candidates import suggestion_of
 

@@ -7,7 +7,7 @@ from sqlite_utils import Database
 
 from backend.domain.errors import BadInput, UnusableModel
 from backend.services import deploy
-from backend.services.answer import Writers
+from backend.services.answer import Engines
 from backend.settings import Settings
 from backend.store.models import active_models, model_named
 
@@ -80,7 +80,7 @@ def test_an_endpoint_whose_key_is_missing_says_which_variable(db: Database) -> N
     model = deploy.add_chat("m", "http://127.0.0.1:1/v1", db=db, key_variable="MY_KEY")
 
     with pytest.raises(UnusableModel, match="MY_KEY, which is not set"):
-        Writers(Settings(), db, environment={}).engine(model, runner=None, exclude_source="")
-    assert Writers(Settings(), db, environment={"MY_KEY": "x"}).engine(
+        Engines(Settings(), db, environment={}).engine(model, runner=None, exclude_source="")
+    assert Engines(Settings(), db, environment={"MY_KEY": "x"}).engine(
         model, runner=None, exclude_source=""
     )

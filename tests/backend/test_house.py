@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from backend.domain import errors
-from backend.domain.errors import ProductError
-from backend.web.errors import STATUS, problem_title, problem_type, status_of
+from backend.domain.errors import ProductError, problem_title, problem_type
+from backend.web.errors import STATUS, status_of
 from scripts.bench.__main__ import NAMES as BENCHMARKS
 
 ROOT = Path(__file__).resolve().parent.parent.parent

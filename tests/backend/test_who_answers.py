@@ -8,12 +8,12 @@ import pytest
 from sqlite_utils import Database
 
 from backend.domain.errors import BadInput, NoModel, QueueFull, UnknownModel, UnusableModel
-from backend.domain.suggestion import LABELS
+from backend.domain.suggestion import LABELS, Suggestion
 from backend.domain.ticket import Ticket
 from backend.services.suggest import Ask, Place, place, suggest
 from backend.settings import SuggestSettings
 from backend.store.models import Model, active_models, add_model, set_active
-from backend.store.suggestions import Suggestion, suggestion
+from backend.store.suggestions import suggestion
 from backend.system.database import transaction
 from tests.backend.asking import MODELS, SETTINGS, TICKET, click, end_all
 from tests.backend.candidates import add_candidates, add_models, suggestion_of

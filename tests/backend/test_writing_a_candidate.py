@@ -12,6 +12,7 @@ from sqlite_utils import Database
 
 from backend.domain.model_card import ModelCard
 from backend.domain.passage import SolvedTicket
+from backend.domain.suggestion import Candidate
 from backend.domain.ticket import Ticket
 from backend.engines.chat_endpoint import ChatEngine
 from backend.knowledge.store import put_solved_tickets
@@ -20,7 +21,7 @@ from backend.settings import Settings, read_settings
 from backend.store import queue
 from backend.store.models import Model, add_model, model_named
 from backend.store.queue import Work
-from backend.store.suggestions import Candidate, add_suggestion, cancel, suggestion
+from backend.store.suggestions import add_suggestion, cancel, suggestion
 from tests.openai_server import Asked, ChatServer, Refusal, Reply, chat_server, too_long
 
 QUESTION = "My printer prints only blue pages since the update."

@@ -1,9 +1,8 @@
 """From answers to figures: each subject alone, and each against the first one, ticket by ticket.
 
-Intervals by bootstrap over tickets, of a mean and of a difference on the same tickets.
-
-Bias-corrected and accelerated (Efron 1987, doi:10.1080/01621459.1987.10478410), since a golden set
-may have fewer than 50 tickets and its losses are skewed.
+Intervals are bootstrapped over tickets, bias-corrected and accelerated (Efron 1987,
+doi:10.1080/01621459.1987.10478410), since a golden set may have fewer than 50 tickets and its
+losses are skewed.
 """
 
 from __future__ import annotations
@@ -21,8 +20,28 @@ from backend.domain.example import Example
 from trainer.evaluation.answers import SubjectAnswer
 from trainer.evaluation.measures import MACHINE, MEASURES, PERPLEXITY_OF, Measured
 
-Rows = Mapping[str, Measured]
+ByTicket = Mapping[str, Measured]
 """What was measured, by ticket."""
+DRAWS = 10_000
+SEED = 1
+_NORMAL = NormalDist()
+Array = npt.NDArray[np.float64]
+Estimate = Callable[[npt.NDArray[np.int64]], Array]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate and the bounds of its 95 % interval, over so many tickets."""
+
+    value: float
+    low: float
+    high: float
+    tickets: int
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether a difference is clear of nothing."""
+        return self.low > 0 or self.high < 0
 
 
 @dataclass(frozen=True)
@@ -62,7 +81,9 @@ def figures(examples: Sequence[Example], answers: Sequence[SubjectAnswer]) -> li
     ]
 
 
-def _differences(found: Mapping[str, Rows], baseline: Mapping[str, Rows]) -> dict[str, Interval]:
+def _differences(
+    found: Mapping[str, ByTicket], baseline: Mapping[str, ByTicket]
+) -> dict[str, Interval]:
     differences = {}
     for name, rows in found.items():
         both = [source for source in rows if source in baseline[name]]
@@ -73,38 +94,16 @@ def _differences(found: Mapping[str, Rows], baseline: Mapping[str, Rows]) -> dic
     return differences
 
 
-DRAWS = 10_000
-SEED = 1
-_NORMAL = NormalDist()
-Array = npt.NDArray[np.float64]
-Estimate = Callable[[npt.NDArray[np.int64]], Array]
-
-
-@dataclass(frozen=True)
-class Interval:
-    """An estimate and the bounds of its 95 % interval, over so many tickets."""
-
-    value: float
-    low: float
-    high: float
-    tickets: int
-
-    @property
-    def excludes_zero(self) -> bool:
-        """Whether a difference is clear of nothing."""
-        return self.low > 0 or self.high < 0
-
-
 def mean_of(rows: Sequence[Measured]) -> Interval:
     """The weighted mean of one subject's tickets."""
-    one = _sums(rows)
-    return _interval(lambda drawn: _ratio(one, drawn), len(rows))
+    sums = _sums(rows)
+    return _interval(lambda drawn: _ratio(sums, drawn), len(rows))
 
 
 def difference_of(rows: Sequence[Measured], baseline: Sequence[Measured]) -> Interval:
     """The mean minus the baseline's, of the same tickets in the same order."""
-    one, other = _sums(rows), _sums(baseline)
-    return _interval(lambda drawn: _ratio(one, drawn) - _ratio(other, drawn), len(rows))
+    ours, theirs = _sums(rows), _sums(baseline)
+    return _interval(lambda drawn: _ratio(ours, drawn) - _ratio(theirs, drawn), len(rows))
 
 
 def _sums(rows: Sequence[Measured]) -> Array:

@@ -71,9 +71,9 @@ def evaluate(wanted: Evaluation) -> str:
     }
     rows = [subject_figures.to_row() for subject_figures in compared]
     write_whole(wanted.out / FIGURES, json.dumps({**whole, "subjects": rows}, indent=1) + "\n")
-    for subject, figures_of_one in zip(wanted.subjects, compared, strict=True):
+    for subject, subject_figures in zip(wanted.subjects, compared, strict=True):
         if isinstance(subject, GgufSubject) and not wanted.asking.letters:
-            _into_card(subject.path, {**whole, **_short(figures_of_one, compared)})
+            _into_card(subject.path, {**whole, **_short(subject_figures, compared)})
     return text
 
 

@@ -1,13 +1,7 @@
-"""What can be evaluated: a model's folder, a GGUF, and (in `endpoint`) what has an address.
+"""What can be evaluated: a model's folder, a GGUF, a model behind an OpenAI-compatible address.
 
-Each answers a prompt as greedily as it can, and where the engine allows says how surprised it is
-by the answer that a person gave.
-
-Loaded models that answer, and where they can say how surprised a person's answer leaves them.
-
-The prompt's tokens are those of serving, the human answer's those of training.
-
-A model behind an OpenAI-compatible address, to be evaluated beside one's own.
+Each answers a prompt as greedily as it can, and where it can tells the loss on the answer that a
+person gave. A prompt's tokens are those of serving, a person's answer's those of training.
 """
 
 from __future__ import annotations
@@ -43,6 +37,11 @@ from trainer.gguf.model_card import card_of
 from trainer.record import fingerprint, mark_of_folder, read_record
 from trainer.tuning.batches import chat_row
 
+_BYTES = 4
+"""Of a letter at most; a token has one at least."""
+_AT_ONCE = 32
+"""Tokens of a human answer whose logits are kept at once, so that they take little memory."""
+
 
 @dataclass(frozen=True)
 class Served:
@@ -50,6 +49,25 @@ class Served:
 
     prompt_tokens: int = 0
     passages: int = -1
+
+
+@dataclass(frozen=True)
+class TimedReply:
+    """An answer and what it cost. `loss` are the nats of the human answer, over `loss_tokens`."""
+
+    text: str
+    tokens: int
+    seconds: float
+    loss: float | None = None
+    loss_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class AnswerLoss:
+    """The nats that the answer of a person costs, over its tokens, the end token included."""
+
+    nats: float
+    tokens: int
 
 
 class Subject(Protocol):
@@ -69,7 +87,23 @@ class Subject(Protocol):
         ...
 
     def loaded(self) -> Any:
-        """A context in which it is loaded, as an LoadedModel."""
+        """A context in which it is a LoadedModel."""
+        ...
+
+
+class LoadedModel(Protocol):
+    """A subject that has been loaded."""
+
+    def reply(self, messages: Sequence[Message], *, tokens: int, letters: int = 0) -> TimedReply:
+        """The answer to a prompt, of so many tokens at most, as greedily as it can.
+
+        With `letters`: exactly so many of them, as far as there is room. It goes on where it would
+        end, and what the last token has too much is cut.
+        """
+        ...
+
+    def answer_loss(self, chat: Sequence[Message]) -> AnswerLoss | None:
+        """What the last message, which a person wrote, costs; None if it cannot be told."""
         ...
 
 
@@ -95,79 +129,6 @@ class FolderSubject:
         with TemporaryDirectory() as folder:
             model = load_model(self.folder, offload=Path(folder))
             yield LoadedFolder(model, served_tokenizer(self.folder))
-
-
-@dataclass(frozen=True)
-class GgufSubject:
-    """A GGUF in llama.cpp."""
-
-    name: str
-    path: Path
-    context: int = 4096
-
-    def mark(self) -> str:
-        """Of the file. Raises NotAGguf if there is none."""
-        if not self.path.is_file():
-            raise NotAGguf(f"{self.path} is no file. Give the path of a .gguf file.")
-        return sha256_of(self.path)
-
-    def served(self) -> Served:
-        """By the card beside it, if it has one."""
-        card = card_of(self.path)
-        return Served(card.prompt_tokens, card.passages) if card else Served()
-
-    @contextmanager
-    def loaded(self) -> Iterator[LoadedModel]:
-        """Loaded on the CPU."""
-        with opened(self.path, context=self.context, logits="last") as model:
-            yield LoadedGguf(model)
-
-
-def resident() -> int:
-    """Bytes of memory that this process holds now, garbage collected before."""
-    gc.collect()
-    return own_memory()
-
-
-_BYTES = 4
-"""Of a letter at most; a token has one at least."""
-_AT_ONCE = 32
-"""Tokens of a human answer whose logits are kept at once, so that they take little memory."""
-
-
-@dataclass(frozen=True)
-class TimedReply:
-    """An answer and what it cost. `loss` are the nats of the human answer, over `loss_tokens`."""
-
-    text: str
-    tokens: int
-    seconds: float
-    loss: float | None = None
-    loss_tokens: int = 0
-
-
-@dataclass(frozen=True)
-class AnswerLoss:
-    """The nats that the answer of a person costs, over its tokens, the end token included."""
-
-    nats: float
-    tokens: int
-
-
-class LoadedModel(Protocol):
-    """A subject that has been loaded."""
-
-    def reply(self, messages: Sequence[Message], *, tokens: int, letters: int = 0) -> TimedReply:
-        """The answer to a prompt, of so many tokens at most, as greedily as it can.
-
-        With `letters`: exactly so many of them, as far as there is room. It goes on where it would
-        end, and what the last token has too much is cut.
-        """
-        ...
-
-    def answer_loss(self, chat: Sequence[Message]) -> AnswerLoss | None:
-        """What the last message, which a person wrote, costs; None if it cannot be told."""
-        ...
 
 
 class LoadedFolder:
@@ -214,28 +175,54 @@ class LoadedFolder:
         return AnswerLoss(_nats(logits[row.answer_from - 1 : -1], answer), len(answer))
 
 
+@dataclass(frozen=True)
+class GgufSubject:
+    """A GGUF in llama.cpp."""
+
+    name: str
+    path: Path
+    context: int = 4096
+
+    def mark(self) -> str:
+        """Of the file. Raises NotAGguf if there is none."""
+        if not self.path.is_file():
+            raise NotAGguf(f"{self.path} is no file. Give the path of a .gguf file.")
+        return sha256_of(self.path)
+
+    def served(self) -> Served:
+        """By the card beside it, if it has one."""
+        card = card_of(self.path)
+        return Served(card.prompt_tokens, card.passages) if card else Served()
+
+    @contextmanager
+    def loaded(self) -> Iterator[LoadedModel]:
+        """Loaded on the CPU."""
+        with opened(self.path, context=self.context, logits="last") as model:
+            yield LoadedGguf(model)
+
+
 class LoadedGguf:
     """A GGUF in llama.cpp that keeps the last token's logits only, as in serving."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
         self._chat_format = GgufChatFormat(model)
-        self._room = min(model.n_ctx(), model._model.n_ctx_train())
+        self._context = min(model.n_ctx(), model._model.n_ctx_train())
 
     def reply(self, messages: Sequence[Message], *, tokens: int, letters: int = 0) -> TimedReply:
         """The likeliest token each time. Raises PromptTooLong if it has no room for any."""
         model, ids = self._model, self._chat_format.ids(prompt_text(messages, self._chat_format))
-        if len(ids) >= self._room:
+        if len(ids) >= self._context:
             raise PromptTooLong(
                 f"A prompt of {len(ids)} tokens leaves no room for an answer in a context of "
-                f"{self._room}. Ask with less: --prompt-tokens."
+                f"{self._context}. Ask with less: --prompt-tokens."
             )
         started = time.monotonic()
         model.reset()
         model.eval(ids)
         written: list[int] = []
         most = _BYTES * letters or tokens
-        while len(written) < most and model.n_tokens < self._room:
+        while len(written) < most and model.n_tokens < self._context:
             logits = self._last()
             if letters:
                 logits[list(self._chat_format.ends)] = -np.inf
@@ -256,7 +243,7 @@ class LoadedGguf:
     def answer_loss(self, chat: Sequence[Message]) -> AnswerLoss | None:
         """None for a chat that does not fit the context whole: a part is not to be compared."""
         row = chat_row(chat, self._chat_format)
-        if len(row.ids) > self._room:
+        if len(row.ids) > self._context:
             return None
         answer = row.ids[row.answer_from :]
         self._model.reset()
@@ -280,14 +267,6 @@ class LoadedGguf:
         model.n_tokens += len(tokens)
         shape = (len(tokens), model.n_vocab())
         return np.ctypeslib.as_array(model._ctx.get_logits(), shape=shape)
-
-
-def _nats(logits: Any, followed: Sequence[int]) -> float:
-    """What the tokens cost which followed; logits of shape (tokens, vocabulary)."""
-    wide = np.asarray(logits, dtype=np.float64)
-    shifted = wide - wide.max(axis=1, keepdims=True)
-    normal = np.log(np.exp(shifted).sum(axis=1))
-    return float((normal - shifted[np.arange(len(followed)), list(followed)]).sum())
 
 
 @dataclass(frozen=True)
@@ -350,3 +329,17 @@ class _ReachedEndpoint:
         text = done.choices[0].message.content or ""
         count = done.usage.completion_tokens if done.usage else 0
         return TimedReply(text.strip(), count, time.monotonic() - started)
+
+
+def resident() -> int:
+    """Bytes of memory that this process holds now, garbage collected before."""
+    gc.collect()
+    return own_memory()
+
+
+def _nats(logits: Any, followed: Sequence[int]) -> float:
+    """What the tokens cost which followed; logits of shape (tokens, vocabulary)."""
+    wide = np.asarray(logits, dtype=np.float64)
+    shifted = wide - wide.max(axis=1, keepdims=True)
+    normal = np.log(np.exp(shifted).sum(axis=1))
+    return float((normal - shifted[np.arange(len(followed)), list(followed)]).sum())

@@ -122,7 +122,7 @@ def export(wanted: Export) -> ModelCard:
         folder.mkdir(parents=True, exist_ok=True)
     size = wanted.comparison or usual_size(wanted.model)
     steps = Steps(work)
-    _check_room(wanted, steps, size)
+    _check_resources(wanted, steps, size)
     plain = steps.file("F16.gguf", _mark(wanted), lambda path: _convert(wanted, path))
     metrics: dict[str, Any] = {"parity_f16": _measured(wanted, "F16", steps, size)}
     finished = plain
@@ -230,7 +230,7 @@ def _budget(wanted: Export) -> int:
     return prompt_budget(read_record(wanted.model))
 
 
-def _check_room(wanted: Export, steps: Steps, size: ComparisonSize) -> None:
+def _check_resources(wanted: Export, steps: Steps, size: ComparisonSize) -> None:
     """Refuses before the first step what would fail in a later one."""
     check_disk(steps.folder, bytes_to_write(wanted, steps, size), step="export")
     logits = memory_to_compare(wanted.model, budget=_budget(wanted), size=size)

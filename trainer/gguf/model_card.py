@@ -1,4 +1,4 @@
-"""The model card of an export: what its folder knows of how it was made."""
+"""The model card of an export, beside its GGUF: what is known of how it was made."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from threading import Lock
 from backend.domain.errors import ProductError, UnknownModel
 from backend.system.files import link_or_copy
 from backend.system.hub import Hub, HubFile
-from trainer.hub.repository import private_repository, told
+from trainer.hub.repository import hub_errors, private_repository
 from trainer.record import CHECKPOINT
 
 _MARK_CHARACTERS = 16
@@ -38,7 +38,7 @@ class HubCheckpoints:
         """Fetches the checkpoint unless `folder` has its own; whether it did."""
         if (folder / CHECKPOINT).exists():
             return False
-        with told(f"read {self._repository}"):
+        with hub_errors(f"read {self._repository}"):
             commit = str(self._api.model_info(self._repository).sha)
         fetched = folder / f"checkpoint-{commit}.fetched"
         try:
@@ -65,7 +65,7 @@ class HubCheckpoints:
     def clear(self) -> None:
         """Removes the checkpoint of a training that has ended well."""
         try:
-            with told(f"write to {self._repository}"):
+            with hub_errors(f"write to {self._repository}"):
                 self._api.delete_folder(
                     self._folder, self._repository, commit_message="Remove the checkpoint"
                 )
@@ -81,7 +81,7 @@ class HubCheckpoints:
                 return  # it went up in place of an older one
             _waiting(checkpoint).replace(sent)
         try:
-            with told(f"write to {self._repository}"):
+            with hub_errors(f"write to {self._repository}"):
                 self._api.upload_file(
                     path_or_fileobj=sent,
                     path_in_repo=f"{self._folder}/{checkpoint.name}",

@@ -17,7 +17,7 @@ from backend.domain.errors import BadInput, HashMismatch
 from backend.domain.model_card import ModelCard
 from backend.system.files import sha256_of
 from backend.system.hub import Hub
-from trainer.hub.repository import private_repository, told
+from trainer.hub.repository import hub_errors, private_repository
 from trainer.record import ADAPTER_FILES, RECORD, TEMPLATE, card_path
 
 _OF_ADAPTER = (*ADAPTER_FILES, RECORD)
@@ -41,7 +41,7 @@ def push(wanted: Push, *, hub: Hub) -> str:
     """
     files, card = _files(wanted), _card(wanted.gguf)
     api = private_repository(wanted.repository, hub=hub)
-    with told(f"write to {wanted.repository}"):
+    with hub_errors(f"write to {wanted.repository}"):
         done = api.create_commit(
             wanted.repository,
             [CommitOperationAdd(name, str(path)) for name, path in files.items()]

@@ -34,7 +34,7 @@ def private_repository(repository: str, *, hub: Hub) -> HfApi:
             "https://huggingface.co/settings/tokens makes it."
         )
     api = HfApi(endpoint=hub.endpoint, token=hub.token)
-    with told(f"write to {repository}"):
+    with hub_errors(f"write to {repository}"):
         api.create_repo(repository, private=True, exist_ok=True)
         private = api.model_info(repository).private
     if not private:
@@ -46,7 +46,7 @@ def private_repository(repository: str, *, hub: Hub) -> HfApi:
 
 
 @contextmanager
-def told(wish: str) -> Iterator[None]:
+def hub_errors(wish: str) -> Iterator[None]:
     """Turns errors of huggingface_hub into ours, without their request: that carries the token."""
     try:
         yield

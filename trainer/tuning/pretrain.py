@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -46,38 +46,11 @@ CHAT_TEMPLATE = (
 
 
 def pretrain(examples: Sequence[Example], *, out: Path, settings: PretrainSettings) -> Record:
-    """Writes a tokenizer and a model that transformers can load to `out`.
-
-    Questions and answers of tickets are read apart, so that which answer belongs to which
-    question cannot be learnt from them.
-    """
+    """Writes a tokenizer and a model that transformers can load to `out`."""
     tokenizer = byte_level_tokenizer(_texts(examples), settings.size)
     model = tiny_model(tokenizer, settings.size, seed=settings.loop.seed)
-    articles = [example for example in examples if example.source.startswith("article:")]
-    tickets = [
-        example
-        for example in examples
-        if example.source.startswith("ticket:") and example.split == "train"
-    ]
-    texts = [f"{article.question}\n\n{article.answer}" for article in articles]
-    texts += sorted({ticket.answer for ticket in tickets}) + [ticket.question for ticket in tickets]
-    read = [_read(text, tokenizer, settings.size) for text in texts]
-    half = math.ceil(len(read) / 2)
-    cited = [example for example in examples if example.source.startswith(CITED)]
-
-    def rows(epoch: int) -> list[TokenRow]:
-        chance = random.Random(f"{settings.loop.seed}:pretrain:{epoch}")  # noqa: S311
-        if cited:
-            chats = [
-                replace(example, question=reworded(example.question, chance)) for example in cited
-            ]
-            made = [example_row(chat, tokenizer, budget=settings.prompt_tokens) for chat in chats]
-            return made + (read[:half] if epoch % 2 == 0 else read[-half:])  # always as many
-        chats = [_recalled(article, chance) for article in articles]
-        asked = [example_row(chat, tokenizer, budget=settings.prompt_tokens) for chat in chats]
-        return read + [_all(row, settings.size) for row in asked]
-
     mark = fingerprint(asdict(settings), "".join(example.to_json() for example in examples))
+    rows = _rows(examples, tokenizer, settings)
     task = TrainingTask(model=model, rows=rows, validation=(), fingerprint=mark)
     history = optimise(task, settings.loop, folder=out)
     model.save_pretrained(out)
@@ -161,6 +134,41 @@ def _texts(examples: Sequence[Example]) -> list[str]:
     """What the vocabulary is made from; every prompt has the system text, so it counts more."""
     parts = [text for example in examples for text in (example.question, example.answer)]
     return parts + [text.lower() for text in parts] + [SYSTEM] * 50
+
+
+def _rows(
+    examples: Sequence[Example], tokenizer: Any, settings: PretrainSettings
+) -> Callable[[int], list[TokenRow]]:
+    """The rows of each epoch, always as many.
+
+    Questions and answers of tickets are read apart, so that which answer belongs to which
+    question cannot be learnt from them.
+    """
+    articles = [example for example in examples if example.source.startswith("article:")]
+    tickets = [
+        example
+        for example in examples
+        if example.source.startswith("ticket:") and example.split == "train"
+    ]
+    texts = [f"{article.question}\n\n{article.answer}" for article in articles]
+    texts += sorted({ticket.answer for ticket in tickets}) + [ticket.question for ticket in tickets]
+    read = [_read(text, tokenizer, settings.size) for text in texts]
+    half = math.ceil(len(read) / 2)
+    cited = [example for example in examples if example.source.startswith(CITED)]
+
+    def rows(epoch: int) -> list[TokenRow]:
+        chance = random.Random(f"{settings.loop.seed}:pretrain:{epoch}")  # noqa: S311
+        if cited:
+            chats = [
+                replace(example, question=reworded(example.question, chance)) for example in cited
+            ]
+            made = [example_row(chat, tokenizer, budget=settings.prompt_tokens) for chat in chats]
+            return made + (read[:half] if epoch % 2 == 0 else read[-half:])
+        chats = [_recalled(article, chance) for article in articles]
+        asked = [example_row(chat, tokenizer, budget=settings.prompt_tokens) for chat in chats]
+        return read + [_all(row, settings.size) for row in asked]
+
+    return rows
 
 
 def _read(text: str, tokenizer: Any, size: ModelSize) -> TokenRow:

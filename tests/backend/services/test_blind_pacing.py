@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from backend.domain.suggestion import CandidateState
-from backend.services.blind import HEAD, HOLD_SECONDS, READING_PACE, Showing, blind, is_held
-from backend.services.blind import without_loss as kept
-from backend.store.suggestions import Candidate, Suggestion
+from backend.domain.suggestion import Candidate, CandidateState, Suggestion
+from backend.services.blind_pacing import HEAD, HOLD_SECONDS, READING_PACE, Showing, blind, is_held
+from backend.services.blind_pacing import without_loss as kept
 
 START = datetime(2026, 6, 1, 8, tzinfo=UTC)
 STORED = {"nearest"}
@@ -62,6 +61,12 @@ def seen(
 
 
 NEAREST = candidate("nearest", "done", LONG, first=0.01, end=0.01)
+
+
+def test_a_stored_answer_that_was_stopped_in_its_first_millisecond_is_shown() -> None:
+    stopped = candidate("other", "cancelled", end=0.01)
+
+    assert seen([NEAREST, stopped], 1)["nearest"] == ("done", len(LONG))
 
 
 def test_a_stored_answer_waits_for_the_first_model_and_looks_like_the_others_until_then() -> None:

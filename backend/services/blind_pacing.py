@@ -23,9 +23,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from backend.domain.suggestion import FINISHED, CandidateState
+from backend.domain.suggestion import FINISHED, Candidate, CandidateState, Suggestion
 from backend.privacy import without_half
-from backend.store.suggestions import Candidate, Suggestion
 
 Showing = Literal["paced", "together"]
 
@@ -49,24 +48,32 @@ def blind(
     moment = min([moment, *stops])
     unshown: CandidateState = "cancelled" if stops else "writing"
     if showing == "together":
-        shown = [_together(one, found.candidates) for one in found.candidates]
+        shown = [_together(candidate, found.candidates) for candidate in found.candidates]
     else:
         pace = _pace(found.candidates, stored, moment)
         shown = [
-            _cut(one, due=_due(_start(one, found.candidates, stored), pace, moment), state=unshown)
-            for one in found.candidates
+            _cut(
+                candidate,
+                due=_due(_start(candidate, found.candidates, stored), pace, moment),
+                state=unshown,
+            )
+            for candidate in found.candidates
         ]
-    has_begun = any(one.text for one in shown) or any(
-        one.state == "writing" and one.model not in stored for one in found.candidates
+    has_begun = any(candidate.text for candidate in shown) or any(
+        candidate.state == "writing" and candidate.model not in stored
+        for candidate in found.candidates
     )
     passages = _passages(found.candidates)
     return replace(
         found,
         candidates=tuple(
             replace(
-                one, state=_alike(one.state, has_begun), revision=found.revision, passages=passages
+                candidate,
+                state=_alike(candidate.state, has_begun),
+                revision=found.revision,
+                passages=passages,
             )
-            for one in shown
+            for candidate in shown
         ),
     )
 
@@ -89,17 +96,21 @@ def _longer(old: Candidate, new: Candidate) -> Candidate:
 
 def _stops(candidates: Sequence[Candidate]) -> list[datetime]:
     """When the suggestion was stopped: what was not shown by then never is."""
-    return [_at(one.finished) for one in candidates if one.state == "cancelled" and one.finished]
+    return [
+        _at(candidate.finished)
+        for candidate in candidates
+        if candidate.state == "cancelled" and candidate.finished
+    ]
 
 
 def _start(
-    one: Candidate, candidates: Sequence[Candidate], stored: Collection[str]
+    candidate: Candidate, candidates: Sequence[Candidate], stored: Collection[str]
 ) -> datetime | None:
     """When the candidate's text begins to show: a stored one's with the first that is written."""
-    if not one.first_text:
+    if not candidate.first_text:
         return None
-    own = _at(one.first_text)
-    if one.model not in stored:
+    own = _at(candidate.first_text)
+    if candidate.model not in stored:
         return own
     written = [other for other in candidates if other.model not in stored]
     began = [_at(other.first_text) for other in written if other.first_text]
@@ -115,13 +126,13 @@ def _pace(candidates: Sequence[Candidate], stored: Collection[str], moment: date
     Infinite once no model writes or wrote: then there is nothing to be like.
     """
     paces = []
-    for one in candidates:
-        if one.model in stored or one.state == "failed" or not one.first_text:
+    for candidate in candidates:
+        if candidate.model in stored or candidate.state == "failed" or not candidate.first_text:
             continue
-        end = min(_at(one.finished), moment) if one.finished else moment
-        seconds = (end - _at(one.first_text)).total_seconds()
-        is_measured = bool(one.finished) or seconds > UNMEASURED_SECONDS
-        paces.append(len(one.text) / max(seconds, 0.01) if is_measured else READING_PACE)
+        end = min(_at(candidate.finished), moment) if candidate.finished else moment
+        seconds = (end - _at(candidate.first_text)).total_seconds()
+        is_measured = bool(candidate.finished) or seconds > UNMEASURED_SECONDS
+        paces.append(len(candidate.text) / max(seconds, 0.01) if is_measured else READING_PACE)
     return max(READING_PACE, min(paces, default=math.inf))
 
 
@@ -133,17 +144,18 @@ def _due(start: datetime | None, pace: float, moment: datetime) -> float:
     return HEAD + seconds * pace if seconds else HEAD  # no time at all shows only the head
 
 
-def _cut(one: Candidate, *, due: float, state: CandidateState) -> Candidate:
+def _cut(candidate: Candidate, *, due: float, state: CandidateState) -> Candidate:
     """The candidate with as much of its text as is due, and no placeholder by halves."""
-    if len(one.text) <= due or one.state == "failed":
-        return one
-    return replace(one, state=state, text=without_half(one.text[: int(due)]), finish=None)
+    if len(candidate.text) <= due or candidate.state == "failed":
+        return candidate
+    text = without_half(candidate.text[: int(due)])
+    return replace(candidate, state=state, text=text, finish=None)
 
 
-def _together(one: Candidate, candidates: Sequence[Candidate]) -> Candidate:
+def _together(candidate: Candidate, candidates: Sequence[Candidate]) -> Candidate:
     if all(other.state in FINISHED for other in candidates):
-        return one
-    return replace(one, state="writing", text="", finish=None, problem=None)
+        return candidate
+    return replace(candidate, state="writing", text="", finish=None, problem=None)
 
 
 def _alike(state: CandidateState, has_begun: bool) -> CandidateState:
@@ -154,7 +166,7 @@ def _alike(state: CandidateState, has_begun: bool) -> CandidateState:
 
 def _passages(candidates: Sequence[Candidate]) -> tuple[Mapping[str, Any], ...]:
     """What any of them was given to read, each once: that one model reads less would tell it."""
-    found = {passage["key"]: passage for one in candidates for passage in one.passages}
+    found = {passage["key"]: passage for candidate in candidates for passage in candidate.passages}
     return tuple(sorted(found.values(), key=lambda passage: (-passage["score"], passage["key"])))
 
 
