@@ -68,12 +68,14 @@ class Suggestion:
 class Outcome:
     """What an agent did with a candidate; `final_text` is what was sent or what an edit made.
 
+    `id` is the reporter's own, or nothing: the same outcome told again is counted once.
     Raises BadInput for an unknown kind or a long name, TooLarge for a text larger than a ticket.
     """
 
     kind: OutcomeKind
     final_text: str = ""
     agent: str = ""
+    id: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in OUTCOMES:

@@ -12,14 +12,15 @@ from backend.system.database import new_id, now, transaction
 def add_outcome(candidate_id: str, outcome: Outcome, *, db: Database) -> str:
     """Save what became of a finished candidate; the outcome's id.
 
-    Raises UnknownCandidate, CandidateUnfinished.
+    An outcome whose id is known already is counted once: whoever reports cannot know whether an
+    unanswered try arrived. Raises UnknownCandidate, CandidateUnfinished.
     """
-    outcome_id = new_id()
+    outcome_id = outcome.id or new_id()
     with transaction(db):
         refuse_unfinished(candidate_id, db=db)
         db.execute(
             """INSERT INTO outcomes (id, candidate_id, kind, final_text, agent, created)
-               VALUES (?, ?, ?, ?, ?, ?)""",
+               VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING""",
             [outcome_id, candidate_id, outcome.kind, outcome.final_text, outcome.agent, now()],
         )
     return outcome_id

@@ -69,6 +69,7 @@ class RatingPayload(_Payload):
 class OutcomePayload(_Payload):
     """Say what happened with a candidate."""
 
+    id: str = Field("", max_length=100, description="your own; the same again is counted once")
     kind: OutcomeKind
     final_text: str = ""
     agent: str = ""
@@ -132,7 +133,12 @@ def rating(*, rater: str, rubric: str) -> Rating:
 def outcome(*, agent: str) -> Outcome:
     """What became of a candidate, by this agent unless the payload names another."""
     payload = read(OutcomePayload)
-    return Outcome(payload.kind, final_text=payload.final_text, agent=payload.agent or agent)
+    return Outcome(
+        payload.kind,
+        final_text=payload.final_text,
+        agent=payload.agent or agent,
+        id=payload.id,
+    )
 
 
 def suggestion_json(view: View, *, rubric: str) -> Json:

@@ -5,7 +5,7 @@
 
 export const LANGUAGES = ['en', 'uk']
 
-export class Words {
+export class Translations {
   #entries
   #plural
 
@@ -64,13 +64,13 @@ export function languageFor(wish) {
 
 /**
  * @param {string} wish
- * @param {Record<string, Entries>} [packed]  Words at hand by language; others are fetched.
- * @returns {Promise<Words>}
+ * @param {Record<string, Entries>} [packed]  Translations at hand by language; others are fetched.
+ * @returns {Promise<Translations>}
  */
-export async function loadWords(wish, packed = {}) {
+export async function loadTranslations(wish, packed = {}) {
   const language = languageFor(wish)
   const entries = packed[language]
-  if (entries) return new Words(language, entries)
+  if (entries) return new Translations(language, entries)
   const response = await fetch(new URL(`./strings/${language}.json`, import.meta.url))
-  return new Words(language, await response.json())
+  return new Translations(language, await response.json())
 }

@@ -21,11 +21,11 @@ function plainWords(text) {
  * How much of the shorter text is in the longer one, from 0 to 1; 0 where too little is shared to
  * say. Greetings alone are too little.
  *
- * @param {string} one
+ * @param {string} text
  * @param {string} other
  */
-export function likeness(one, other) {
-  const [ours, theirs] = [plainWords(one), plainWords(other)]
+export function likeness(text, other) {
+  const [ours, theirs] = [plainWords(text), plainWords(other)]
   if (ours.length > 0 && ours.join(' ') === theirs.join(' ')) return 1
   const [first, second] = [runs(ours), runs(theirs)]
   const shared = [...first].filter((run) => second.has(run)).length

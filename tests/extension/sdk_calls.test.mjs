@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { problemOf } from '../../extension/shared/problem.js'
-import { proxied, unwrap } from '../../extension/shared/proxied.js'
+import { proxied, unwrap } from '../../extension/shared/sdk_calls.js'
 import { WRAPPINGS } from './fake_desk.mjs'
 
 const SUGGESTION = { id: 's1', state: 'done', candidates: [{ text: 'Use {"statusMessage": "x", "statusCode": 500} here.' }] }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { LONGEST_LATER, LONGEST_TICKET, withMessages } from '../../extension/shared/conversation.js'
 import { withoutQuotes } from '../../extension/shared/quotes.js'
-import { Reader } from '../../extension/shared/reader.js'
+import { LONGEST_LATER, LONGEST_TICKET, withMessages } from '../../extension/shared/ticket_reader.js'
+import { TicketReader } from '../../extension/shared/ticket_reader.js'
 
 /** @import { Message } from '../../extension/shared/host.js' */
 
@@ -39,7 +39,7 @@ describe('a ticket with what the customer wrote later', () => {
 describe('reading before the click', () => {
   test('is done once, until something more was written', async () => {
     let reads = 0
-    const reader = new Reader({ readMessages: async () => [theirs(`Message ${(reads += 1)}`)] })
+    const reader = new TicketReader({ readMessages: async () => [theirs(`Message ${(reads += 1)}`)] })
     reader.prepare('1')
     assert.match((await reader.whole(TICKET)).text, /Message 1$/)
     assert.match((await reader.whole(TICKET)).text, /Message 1$/)
@@ -48,13 +48,13 @@ describe('reading before the click', () => {
   })
 
   test('a product that fails, or does not answer, costs a moment and no words', async () => {
-    const failing = new Reader({ readMessages: () => Promise.reject(new Error('no such connection')) })
+    const failing = new TicketReader({ readMessages: () => Promise.reject(new Error('no such connection')) })
     assert.deepEqual(await failing.whole(TICKET), TICKET)
     let reads = 0
-    const recovering = new Reader({ readMessages: async () => (reads++ ? [theirs('Still not.')] : Promise.reject(new Error('busy'))) })
+    const recovering = new TicketReader({ readMessages: async () => (reads++ ? [theirs('Still not.')] : Promise.reject(new Error('busy'))) })
     assert.deepEqual(await recovering.whole(TICKET), TICKET)
     assert.match((await recovering.whole(TICKET)).text, /Still not\.$/)
-    const silent = new Reader({ readMessages: () => new Promise(() => {}) }, 20)
+    const silent = new TicketReader({ readMessages: () => new Promise(() => {}) }, 20)
     const start = performance.now()
     assert.deepEqual(await silent.whole(TICKET), TICKET)
     assert.ok(performance.now() - start < 1000)

@@ -4,22 +4,19 @@ import { copyText } from './clipboard.js'
 import { NotInserted } from './host.js'
 import { clean } from './reply_text.js'
 
-/** @import { Candidate } from './contract.js' */
+/** @import { Candidate } from './api_types.js' */
 /** @import { Host, Place } from './host.js' */
-/** @import { Outcomes } from './outcomes.js' */
 /** @import { Session } from './session.js' */
-/** @import { Words } from './words.js' */
+/** @import { Translations } from './translations.js' */
 
-export class Using {
+export class ReplyInserter {
   #host
-  #words
-  #outcomes
+  #translations
 
-  /** @param {{host: Host, words: Words, outcomes: Outcomes}} parts */
-  constructor({ host, words, outcomes }) {
+  /** @param {{host: Host, translations: Translations}} parts */
+  constructor({ host, translations }) {
     this.#host = host
-    this.#words = words
-    this.#outcomes = outcomes
+    this.#translations = translations
   }
 
   /**
@@ -33,7 +30,7 @@ export class Using {
   async insert(candidate, session, { place, hosts, waiting, unsure }) {
     const { label } = candidate
     const tell = (/** @type {string} */ key, /** @type {() => void} */ then) => () => {
-      this.#host.notify(this.#words.say(key, { label }), 'warning')
+      this.#host.notify(this.#translations.say(key, { label }), 'warning')
       then()
     }
     const insertion = {
@@ -45,9 +42,8 @@ export class Using {
     const suggestionId = session.store.suggestion?.id ?? ''
     try {
       const done = await this.#host.insert({ text: clean(candidate.text), hosts }, insertion)
-      session.report(candidate.id, done)
-      this.#outcomes.used(candidate, { ticketId: session.ticketId, suggestionId })
-      this.#host.notify(this.#words.say(`insert.${done === 'copied' ? 'copied' : place}`, { label }), 'done')
+      session.used(candidate, done, suggestionId)
+      this.#host.notify(this.#translations.say(`insert.${done === 'copied' ? 'copied' : place}`, { label }), 'done')
       return true
     } catch (error) {
       this.#notInserted(error)
@@ -60,7 +56,7 @@ export class Using {
     const kind = error instanceof NotInserted ? error.kind : 'failed'
     if (kind === 'superseded') return
     const reason = (error instanceof Error ? error.message : String(error)).replace(/\.$/, '')
-    const said = kind === 'changed' ? this.#words.say('insert.changed') : this.#words.say('insert.failed', { reason })
+    const said = kind === 'changed' ? this.#translations.say('insert.changed') : this.#translations.say('insert.failed', { reason })
     this.#host.notify(said, 'warning')
   }
 
@@ -71,18 +67,17 @@ export class Using {
    * @returns {Promise<boolean>}
    */
   async copy(candidate, session, gaps) {
-    const { id, label, text } = candidate
+    const { label, text } = candidate
     const suggestionId = session.store.suggestion?.id ?? ''
     try {
       await copyText(clean(text))
     } catch {
-      this.#host.notify(this.#words.say('copy.failed'), 'warning')
+      this.#host.notify(this.#translations.say('copy.failed'), 'warning')
       return false
     }
-    session.report(id, 'copied')
-    this.#outcomes.used(candidate, { ticketId: session.ticketId, suggestionId })
-    if (gaps) this.#host.notify(this.#words.say('copy.gaps', { label, gaps }), 'warning')
-    else this.#host.notify(this.#words.say('copy.done', { label }))
+    session.used(candidate, 'copied', suggestionId)
+    if (gaps) this.#host.notify(this.#translations.say('copy.gaps', { label, gaps }), 'warning')
+    else this.#host.notify(this.#translations.say('copy.done', { label }))
     return true
   }
 }

@@ -5,7 +5,7 @@
  */
 
 /**
- * @typedef {object} Use
+ * @typedef {object} UsedReply
  * @property {string} ticketId
  * @property {string} suggestionId
  * @property {string} candidateId
@@ -18,17 +18,17 @@ const KEY = 'suggest-answer.uses'
 const MOST = 60
 const LONGEST = 30 * 24 * 3600 * 1000
 
-export class Uses {
+export class UsedReplies {
   #storage
   #ask
-  /** @type {Use[]} Where the browser keeps nothing. */
+  /** @type {UsedReply[]} Where the browser keeps nothing. */
   #kept = []
   /** @type {Map<string, Promise<void>>} What the server was asked, by ticket. */
   #asked = new Map()
 
   /**
    * @param {Pick<Storage, 'getItem' | 'setItem'> | null} storage
-   * @param {(ticketId: string) => Promise<Use[]>} ask  The server, where there is no storage.
+   * @param {(ticketId: string) => Promise<UsedReply[]>} ask  The server, where there is no storage.
    */
   constructor(storage, ask) {
     this.#storage = storage
@@ -50,7 +50,7 @@ export class Uses {
     this.#kept = [...this.#kept, ...found.filter(({ candidateId }) => !known.includes(candidateId))]
   }
 
-  /** @param {Use} use */
+  /** @param {UsedReply} use */
   add(use) {
     const others = this.#all().filter(({ candidateId }) => candidateId !== use.candidateId)
     this.#keep([...others, use].slice(-MOST))
@@ -66,18 +66,23 @@ export class Uses {
     return this.#all().filter((use) => use.ticketId === ticketId && use.agent === agent)
   }
 
+  /** How a candidate was used. @param {string} candidateId */
+  find(candidateId) {
+    return this.#all().find((use) => use.candidateId === candidateId)
+  }
+
   /** What became of a suggestion's replies is known. @param {string} suggestionId */
   settle(suggestionId) {
     this.#keep(this.#all().filter((use) => use.suggestionId !== suggestionId))
   }
 
-  /** @returns {Use[]} */
+  /** @returns {UsedReply[]} */
   #all() {
     const found = this.#read() ?? this.#kept
     return found.filter((use) => typeof use?.candidateId === 'string' && Date.now() - use.at < LONGEST)
   }
 
-  /** @returns {Use[] | null} */
+  /** @returns {UsedReply[] | null} */
   #read() {
     try {
       const found = JSON.parse(this.#storage?.getItem(KEY) ?? 'null')
@@ -87,7 +92,7 @@ export class Uses {
     }
   }
 
-  /** @param {Use[]} uses */
+  /** @param {UsedReply[]} uses */
   #keep(uses) {
     this.#kept = uses
     try {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import { messageFor, progressOf } from '../../extension/shared/message.js'
 import { kindOf, Problem } from '../../extension/shared/problem.js'
-import { LANGUAGES, languageFor, Words } from '../../extension/shared/words.js'
+import { messageFor, progressOf } from '../../extension/shared/state_messages.js'
+import { LANGUAGES, languageFor, Translations } from '../../extension/shared/translations.js'
 
 /** @import { PanelState } from '../../extension/shared/state.js' */
 
@@ -54,7 +54,7 @@ test('every key that the code names has words, and every word is used', async ()
 })
 
 test('Ukrainian counts as Ukrainian does', async () => {
-  const words = new Words('uk', await entriesOf('uk'))
+  const words = new Translations('uk', await entriesOf('uk'))
   const said = [1, 3, 5, 21].map((n) => words.say('waiting.ahead', { n }))
   assert.deepEqual(said, ['Перед вами 1 відповідь.', 'Перед вами 3 відповіді.', 'Перед вами 5 відповідей.', 'Перед вами 21 відповідь.'])
 })
@@ -64,7 +64,7 @@ test('a wish for a language without words gets English', () => {
 })
 
 test('words that do not exist are an error', async () => {
-  const words = new Words('en', await entriesOf('en'))
+  const words = new Translations('en', await entriesOf('en'))
   assert.throws(() => words.say('no.such'), /no words for no\.such in en/)
 })
 
@@ -86,7 +86,7 @@ test('every state and every problem has a title and a next step in every languag
   for (const kind of new Set(kinds)) states.push({ kind: 'failed', problem: new Problem(/** @type {any} */ (kind)) })
   assert.ok(states.length > 15)
   for (const language of LANGUAGES) {
-    const words = new Words(language, await entriesOf(language))
+    const words = new Translations(language, await entriesOf(language))
     for (const state of states) {
       const { title, text } = messageFor(state, words)
       assert.ok(title && text)

@@ -3,37 +3,37 @@
 import { CandidateView } from './candidate_view.js'
 import { make, setText } from './dom.js'
 import { gapsOf, piecesOf } from './gaps.js'
-import { messageFor, plain, progressOf } from './message.js'
 import { kindOf } from './problem.js'
 import { isRevealed, unrated } from './rating.js'
 import { SourcesView } from './sources_view.js'
 import { isBusy } from './state.js'
+import { messageFor, plain, progressOf } from './state_messages.js'
 import { sourcesOf } from './suggestion.js'
 
+/** @import { Suggestion } from './api_types.js' */
 /** @import { CandidateActions } from './candidate_view.js' */
-/** @import { Suggestion } from './contract.js' */
 /** @import { Place } from './host.js' */
-/** @import { Message } from './message.js' */
 /** @import { Session } from './session.js' */
 /** @import { PanelState } from './state.js' */
-/** @import { Words } from './words.js' */
+/** @import { StateMessage } from './state_messages.js' */
+/** @import { Translations } from './translations.js' */
 
 /** @typedef {CandidateActions & {ask: () => void, stop: () => void}} PanelActions */
 /**
- * @typedef {object} ViewParts
- * @property {Words} words
+ * @typedef {object} PanelParts
+ * @property {Translations} translations
  * @property {PanelActions} actions
  * @property {readonly Place[]} places
  * @property {readonly string[]} linkhosts
  */
 
-export class View {
+export class PanelView {
   progress = make('p', { class: 'sa-progress', hidden: true })
   body = make('div', { class: 'sa-body' })
   live = make('p', { class: 'sa-hidden', role: 'status' })
   main = make('button', { type: 'submit', class: 'sa-button sa-primary' })
   #parts
-  #words
+  #translations
   #actions
   /** @type {Session | null} */
   #session = null
@@ -44,44 +44,44 @@ export class View {
 
   /**
    * @param {HTMLElement} root
-   * @param {ViewParts} parts
+   * @param {PanelParts} parts
    */
   constructor(root, parts) {
-    const { words, actions } = parts
+    const { translations, actions } = parts
     this.#parts = parts
-    this.#words = words
+    this.#translations = translations
     this.#actions = actions
     this.steering = make('input', {
       type: 'text',
       maxlength: 500,
       dir: 'auto',
       autocomplete: 'off',
-      placeholder: words.say('steer.placeholder'),
+      placeholder: translations.say('steer.placeholder'),
     })
     this.stop = make(
       'button',
       { type: 'button', class: 'sa-button sa-stop', hidden: true, click: () => actions.stop() },
-      words.say('ask.stop'),
+      translations.say('ask.stop'),
     )
     const submit = (/** @type {Event} */ event) => {
       event.preventDefault()
       actions.ask()
     }
-    const steering = make('label', { class: 'sa-field' }, words.say('steer.label'), this.steering)
+    const steering = make('label', { class: 'sa-field' }, translations.say('steer.label'), this.steering)
     const buttons = make('div', { class: 'sa-actions' }, this.main, this.stop)
     this.form = make('form', { class: 'sa-ask', submit }, steering, buttons)
-    this.sources = new SourcesView(words, 'sources.found')
-    this.found = make('div', { class: 'sa-found', hidden: true }, make('p', {}, words.say('sources.found')), this.sources.element)
+    this.sources = new SourcesView(translations, 'sources.found')
+    this.found = make('div', { class: 'sa-found', hidden: true }, make('p', {}, translations.say('sources.found')), this.sources.element)
     root.replaceChildren(this.#frame())
-    root.lang = words.language
-    root.dir = words.direction
+    root.lang = translations.language
+    root.dir = translations.direction
   }
 
   #frame() {
     return make(
       'section',
       { class: 'sa-panel', 'aria-labelledby': 'sa-title' },
-      make('h2', { id: 'sa-title' }, this.#words.say('panel.title')),
+      make('h2', { id: 'sa-title' }, this.#translations.say('panel.title')),
       this.form,
       this.progress,
       this.found,
@@ -110,7 +110,7 @@ export class View {
     if (!state) {
       this.progress.hidden = true
       this.found.hidden = true
-      this.#message(plain('noticket', this.#words))
+      this.#message(plain('noticket', this.#translations))
       return
     }
     this.#buttons(state)
@@ -119,9 +119,9 @@ export class View {
       this.#candidates(state.suggestion)
     } else {
       this.#cards.clear()
-      this.#message(messageFor(state, this.#words))
+      this.#message(messageFor(state, this.#translations))
     }
-    const progress = progressOf(state, this.#words)
+    const progress = progressOf(state, this.#translations)
     this.progress.hidden = !progress
     this.progress.classList.toggle('sa-lost', 'lost' in state && state.lost)
     setText(this.progress, progress)
@@ -151,7 +151,7 @@ export class View {
     const busy = isBusy(state)
     const stopHadFocus = document.activeElement === this.stop
     const name = busy ? 'busy' : state.kind === 'ready' ? 'regenerate' : 'suggest'
-    setText(this.main, this.#words.say(`ask.${name}`))
+    setText(this.main, this.#translations.say(`ask.${name}`))
     this.main.setAttribute('aria-disabled', String(busy))
     this.main.classList.toggle('sa-primary', state.kind !== 'ready' || state.writing)
     this.stop.hidden = !busy
@@ -175,7 +175,7 @@ export class View {
         this.#cards.set(candidate.id, new CandidateView(candidate, { ...this.#parts, session }))
       }
       this.body.replaceChildren(...[...this.#cards.values()].map(({ element }) => element))
-      this.announce(this.#words.say('announce.begun'))
+      this.announce(this.#translations.say('announce.begun'))
     }
     const revealed = isRevealed(suggestion)
     for (const candidate of suggestion.candidates) {
@@ -184,15 +184,15 @@ export class View {
       this.#announced.set(candidate.id, candidate.state)
       const { label } = candidate
       const n = gapsOf(piecesOf(candidate.text, candidate.placeholders ?? [])).length
-      if (candidate.state === 'done') this.announce(this.#words.say(n ? 'announce.gaps' : 'announce.ready', { label, n }))
+      if (candidate.state === 'done') this.announce(this.#translations.say(n ? 'announce.gaps' : 'announce.ready', { label, n }))
       if (candidate.state === 'failed') {
-        const title = this.#words.say(`problem.${kindOf(candidate.problem?.type ?? '')}.title`)
-        this.announce(this.#words.say('announce.failed', { label, title }))
+        const title = this.#translations.say(`problem.${kindOf(candidate.problem?.type ?? '')}.title`)
+        this.announce(this.#translations.say('announce.failed', { label, title }))
       }
     }
   }
 
-  #message(/** @type {Message} */ { title, text, detail, again }) {
+  #message(/** @type {StateMessage} */ { title, text, detail, again }) {
     const kind = this.#session?.store.state.kind ?? 'noticket'
     const version = JSON.stringify([kind, title, text, detail])
     if (this.body.firstElementChild?.getAttribute('data-version') === version) return
@@ -201,7 +201,7 @@ export class View {
     if (detail) message.append(make('p', { class: 'sa-detail', dir: 'auto' }, detail))
     if (again) {
       const retry = { type: 'button', class: 'sa-button', click: () => this.#actions.ask() }
-      message.append(make('button', retry, this.#words.say('ask.again')))
+      message.append(make('button', retry, this.#translations.say('ask.again')))
     }
     this.body.replaceChildren(message)
     if (kind !== 'idle' && kind !== 'noticket') this.announce(`${title}. ${text}`)

@@ -1,6 +1,6 @@
 /**
- * Answers that came by way of a product's servers. They wrap the backend's answer, once or twice, as
- * an object or as JSON in a string; here all of them become a Response, as fetch would give.
+ * Calls through a product's SDK. Its proxy wraps the backend's answer once or twice, as an object or as
+ * JSON in a string, in more shapes than are documented; here all of them become a Response.
  */
 
 /** @typedef {Record<string, unknown>} Layer */
@@ -9,6 +9,34 @@ const DEEPEST = 8
 const LONGEST = 30_000
 
 /**
+ * A request as SDKs take it. A proxy may send a body with any method, so it is always named JSON.
+ *
+ * @param {RequestInit} init
+ * @returns {{method: string, headers: Record<string, string>, body: unknown}}
+ */
+export function requestParts({ method = 'GET', headers, body }) {
+  const sent = typeof body === 'string' && body ? JSON.parse(body) : {}
+  const named = { ...Object.fromEntries(new Headers(headers)), 'content-type': 'application/json' }
+  return { method, headers: named, body: sent }
+}
+
+/**
+ * A call that has no way of its own to be given up. Rejects when the signal is aborted or time is up.
+ *
+ * @param {Promise<unknown>} asked  By the product's SDK; it may also reject with a wrapped answer.
+ * @param {AbortSignal | null} [signal]
+ * @returns {Promise<Response>}
+ */
+export async function proxied(asked, signal) {
+  const answer = await Promise.race([asked.catch(failedAnswer), givenUp(signal)])
+  const { status, body } = unwrap(answer)
+  const isEmpty = status === 204 || status === 205 || status === 304
+  return new Response(isEmpty ? null : body, { status: status >= 200 && status < 600 ? status : 502 })
+}
+
+/**
+ * The backend's own answer without what a proxy put around it.
+ *
  * @param {unknown} answer
  * @returns {{status: number, body: string}}
  */
@@ -36,17 +64,26 @@ export function unwrap(answer) {
 }
 
 /**
- * A call that has no way of its own to be given up. Rejects when the signal is aborted or time is up.
+ * The value as an object that can be asked for anything; an empty one for what is none. JSON in a
+ * string is read.
  *
- * @param {Promise<unknown>} asked  By the product's SDK; it may also reject with a wrapped answer.
- * @param {AbortSignal | null} [signal]
- * @returns {Promise<Response>}
+ * @param {unknown} value
+ * @returns {Record<string, any>}
  */
-export async function proxied(asked, signal) {
-  const answer = await Promise.race([asked.catch(failedAnswer), givenUp(signal)])
-  const { status, body } = unwrap(answer)
-  const isEmpty = status === 204 || status === 205 || status === 304
-  return new Response(isEmpty ? null : body, { status: status >= 200 && status < 600 ? status : 502 })
+export function asObject(value) {
+  if (typeof value === 'string' && value.trim().startsWith('{')) {
+    try {
+      return asObject(JSON.parse(value))
+    } catch {
+      return {}
+    }
+  }
+  return typeof value === 'object' && value !== null ? value : {}
+}
+
+/** @param {unknown} value  A text or a number, else nothing. */
+export function asText(value) {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : ''
 }
 
 /** A rejection may hold the backend's own answer; anything else was no answer. @param {unknown} error */

@@ -4,8 +4,8 @@ import { Problem } from './problem.js'
 import { isFinished, withChange, withoutLoss } from './suggestion.js'
 
 /** @import { Api } from './api.js' */
-/** @import { Suggestion } from './contract.js' */
-/** @import { StreamEvent } from './event_stream.js' */
+/** @import { StreamEvent } from './api.js' */
+/** @import { Suggestion } from './api_types.js' */
 
 /**
  * @typedef {object} Following
