@@ -1,6 +1,6 @@
 """Plant faults in backend's domain, store and services with mutmut, and say how many were noticed.
 
-    python -m scripts.mutants                      all of them: half an hour on two cores
+    python -m scripts.mutants                      all of them: about an hour on two cores
     python -m scripts.mutants "backend.store.*"    those with such a name; their tests only are run
 
 What a fault's name stands for is shown by `.venv/bin/mutmut show NAME`. Verdicts are kept in

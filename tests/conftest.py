@@ -34,7 +34,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Folders of long files come first, so that processes that share the rest end together."""
-    items.sort(key=lambda item: not any(map(item.path.is_relative_to, LONG)))
+    items.sort(key=lambda item: [not item.path.is_relative_to(folder) for folder in LONG])
 
 
 @pytest.fixture

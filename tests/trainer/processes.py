@@ -10,6 +10,7 @@ from multiprocessing import get_context
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+os.environ["HF_HUB_DISABLE_XET"] = "1"  # read at import; the hub of the tests speaks no Xet
 _FORKED = get_context("forkserver")
 _FORKED.set_forkserver_preload(["trainer.tuning.train"])
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
 
 from tests.hub_server import TOKEN, Hub, hub_server
+from tests.trainer.processes import start
+from trainer.cli import main
 from trainer.record import read_record
 
 REPOSITORY = "team/checkpoints"
@@ -65,14 +67,18 @@ def hub() -> Iterator[Hub]:
         yield found
 
 
-def _start(out: Path, base: Path, examples: Path, hub: Hub, token: str) -> subprocess.Popen[str]:
+def _start(out: Path, base: Path, examples: Path, hub: Hub, token: str) -> ForkServerProcess:
     step = f"train --base {base} --examples {examples} --out {out} {CHANGES}"
-    return subprocess.Popen(
-        [sys.executable, "-m", "trainer", *step.split(), "--checkpoints-to", REPOSITORY],
-        env=_environment(hub, token, out.parent),
-        stderr=subprocess.PIPE,
-        text=True,
+    return start(
+        main,
+        [*step.split(), "--checkpoints-to", REPOSITORY],
+        said=_said(out),
+        environment={"HF_TOKEN": token, "HF_ENDPOINT": hub.addresses[0]},
     )
+
+
+def _said(out: Path) -> Path:
+    return out.with_name(f"{out.name}.said")
 
 
 def _checkpoints(hub: Hub) -> list[str]:
@@ -83,16 +89,17 @@ def _checkpoints(hub: Hub) -> list[str]:
 
 def test_another_machine_goes_on(base: Path, examples: Path, hub: Hub, tmp_path: Path) -> None:
     first = _start(tmp_path / "gone", base, examples, hub, TOKEN)
-    while not _checkpoints(hub) and first.poll() is None:
+    while not _checkpoints(hub) and first.is_alive():
         time.sleep(0.005)
-    first.send_signal(signal.SIGKILL)
-    first.communicate()
+    first.kill()
+    first.join()
     assert not (tmp_path / "gone" / "training.json").exists()
 
     second = _start(tmp_path / "new", base, examples, hub, TOKEN)
-    said = second.communicate()[1]
+    second.join()
+    said = _said(tmp_path / "new").read_text()
 
-    assert second.returncode == 0, said
+    assert second.exitcode == 0, said
     assert f"Going on from the checkpoint in {REPOSITORY}." in said
     assert TOKEN not in said
     record = read_record(tmp_path / "new")
@@ -109,9 +116,10 @@ def test_a_token_that_may_not_write_ends_it_before_the_training(
 ) -> None:
     refused = _start(tmp_path / "out", base, examples, hub, "hf_reader")
 
-    said = refused.communicate()[1]
+    refused.join()
 
-    assert refused.returncode == 1
+    said = _said(tmp_path / "out").read_text()
+    assert refused.exitcode == 1
     assert "does not let this token write" in said
     assert "hf_reader" not in said
 
