@@ -9,7 +9,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from backend.domain.ticket import MAX_TICKET_BYTES
-from backend.privacy import redact
+from backend.privacy.placeholders import redact
 from backend.settings import Settings, read_settings
 from backend.store.database import open_database
 from backend.system.logging import start_log

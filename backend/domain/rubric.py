@@ -2,20 +2,20 @@
 
 Weights are integers out of 20 (content 9, grammar 4, structure 4, style 3 are .45 .20 .20 .15), so
 that sums are exact and ties stay ties.
-
-The texts of rubrics in further languages: keys, weights and versions are those of `rubric.py`.
-
-A rating means the same in each language, so a translation is no new version. A further language is
-a further mapping in `WORDS`; a test holds each against every rubric.
 """
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
+from typing import Any
 
 from backend.domain.errors import BadScore, UnknownRubric
 
+ORIGINAL = "en"
 LOWEST, HIGHEST = 1, 5
 SCALE = range(LOWEST, HIGHEST + 1)
 WEIGHT_TOTAL = 20
@@ -148,87 +148,40 @@ def rubric_named(name: str, version: int | None = None) -> Rubric:
     return max(found, key=lambda rubric: rubric.version)
 
 
-# ruff: noqa: RUF001 - Cyrillic letters are meant
-
-
-ORIGINAL = "en"
-
-Words = tuple[str, str, tuple[str, str, str, str, str]]  # label, question, anchors
-
-_UKRAINIAN: Mapping[str, tuple[str, Mapping[str, Words]]] = {
-    "quality": (
-        "Чотири критерії",
-        {
-            "content": (
-                "Зміст",
-                "Чи відповідає на те, про що питали, правильно й повно?",
-                (
-                    "Неправильно або не про те",
-                    "Здебільшого неправильно або повз головне питання",
-                    "Правильно частково; треба додати факти чи кроки",
-                    "Правильно; бракує дрібниці",
-                    "Правильно й повно; можна надсилати як є",
-                ),
-            ),
-            "grammar": (
-                "Граматика",
-                "Чи немає мовних помилок?",
-                (
-                    "Неможливо зрозуміти",
-                    "Багато помилок",
-                    "Є помилки, але зміст зрозумілий",
-                    "Одна-дві описки",
-                    "Без помилок",
-                ),
-            ),
-            "structure": (
-                "Структура",
-                "Чи порядок зручний, з кроками й абзацами там, де вони допомагають?",
-                (
-                    "Жодного порядку",
-                    "Важко стежити за думкою",
-                    "Можна стежити, але із зусиллям",
-                    "Зрозуміло",
-                    "Зрозуміло, і легко так зробити",
-                ),
-            ),
-            "style": (
-                "Стиль",
-                "Чи звучить як ввічлива, фахова відповідь цієї команди?",
-                (
-                    "Грубо або дивно",
-                    "Холодно або недоречно",
-                    "Прийнятно",
-                    "Добре",
-                    "Так, як написав би наш найкращий агент",
-                ),
-            ),
-        },
-    ),
-    "relevance": (
-        "Доречність (перша схема дослідження)",
-        {
-            "relevance": (
-                "Доречність",
-                "Наскільки відповідь пасує до запиту?",
-                ("Зовсім ні", "Навряд чи", "Частково", "Добре", "Повністю"),
-            )
-        },
-    ),
-}
-WORDS: Mapping[str, Mapping[str, tuple[str, Mapping[str, Words]]]] = {"uk": _UKRAINIAN}
-LANGUAGES = (ORIGINAL, *WORDS)
-
-
 def in_language(rubric: Rubric, language: str) -> Rubric:
     """The rubric with its texts in this language; as it is where it has none in it."""
-    title, words = WORDS.get(language, {}).get(rubric.name, (rubric.title, {}))
-    criteria = tuple(_translated(one, words.get(one.key)) for one in rubric.criteria)
-    return replace(rubric, title=title, criteria=criteria)
+    texts = translations().get(language, {}).get(rubric.name)
+    if texts is None:
+        return rubric
+    criteria = tuple(
+        _translated(criterion, texts["criteria"][criterion.key]) for criterion in rubric.criteria
+    )
+    return replace(rubric, title=texts["title"], criteria=criteria)
 
 
-def _translated(criterion: Criterion, words: Words | None) -> Criterion:
-    if words is None:
-        return criterion
-    label, question, anchors = words
-    return replace(criterion, label=label, question=question, anchors=anchors)
+@cache
+def translations() -> Mapping[str, Mapping[str, Any]]:
+    """The texts of `languages/*.toml` by language and rubric, read once.
+
+    A rating means the same in each language, so a translation is no new version. A further language
+    is a further file; a test holds each against every rubric.
+    """
+    folder = resources.files("backend.domain").joinpath("languages")
+    files = sorted(folder.iterdir(), key=lambda file: file.name)
+    return {
+        file.name.removesuffix(".toml"): tomllib.loads(file.read_text("utf-8")) for file in files
+    }
+
+
+def languages() -> tuple[str, ...]:
+    """The languages that rubrics can be shown in."""
+    return (ORIGINAL, *translations())
+
+
+def _translated(criterion: Criterion, texts: Mapping[str, Any]) -> Criterion:
+    return replace(
+        criterion,
+        label=texts["label"],
+        question=texts["question"],
+        anchors=tuple(texts["anchors"]),
+    )

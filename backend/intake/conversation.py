@@ -88,7 +88,7 @@ def record_in(line: dict[str, Any]) -> dict[str, Any]:
 def rows_in(line: dict[str, Any], name: str) -> list[dict[str, Any]]:
     """The objects in a list of a raw line; none for what is no list."""
     value = line.get(name)
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
 
 
 def present(*values: str) -> tuple[str, ...]:

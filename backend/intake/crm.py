@@ -36,9 +36,9 @@ def conversation(line: Line) -> Conversation:
     subject = plain_subject(text_in(record, "Subject"))
     created = moment(record.get("Created_Time"))
     mails = _mails(line, subject, created, moment(record.get("Modified_Time")))
-    messages = sorted([*mails, *_comments(record)], key=lambda one: one.at)
+    messages = sorted([*mails, *_comments(record)], key=lambda message: message.at)
     opening = mail_text(text_in(record, "Description"))
-    if opening and opening not in (one.text for one in messages):
+    if opening and opening not in (message.text for message in messages):
         messages.insert(0, Message("customer", opening, created))
     status = text_in(record, "Status").lower()
     return Conversation(
@@ -93,8 +93,8 @@ def _mails(line: Line, subject: str, created: str, modified: str) -> list[Messag
     return found
 
 
-def _same_subject(one: str, other: str) -> bool:
-    mail, case = plain_subject(one).casefold(), other.casefold()
+def _same_subject(mail_subject: str, case_subject: str) -> bool:
+    mail, case = plain_subject(mail_subject).casefold(), case_subject.casefold()
     return bool(mail and case) and (mail == case or mail.endswith(case) or case.endswith(mail))
 
 
@@ -110,13 +110,13 @@ def _comments(record: Line) -> list[Message]:
     """Comments of a Case reach the customer in the portal only if they are marked as public."""
     agent = text_in(record.get("Owner"), "name")
     found = []
-    for one in rows_in(record, "Comments"):
-        public = one.get("is_public", one.get("isPublic", one.get("public"))) is True
-        text = mail_text(text_in(one, "comment_content"))
+    for comment in rows_in(record, "Comments"):
+        public = comment.get("is_public", comment.get("isPublic", comment.get("public"))) is True
+        text = mail_text(text_in(comment, "comment_content"))
         if public and text:
-            writer = one.get("commented_by")
+            writer = comment.get("commented_by")
             name = text_in(writer, "name") if isinstance(writer, dict) else str(writer or "")
-            at = moment(one.get("commented_time"))
+            at = moment(comment.get("commented_time"))
             found.append(Message("agent" if name == agent else "customer", text, at))
     return found
 
@@ -130,15 +130,15 @@ def _customer(record: Line) -> str:
 
 def _known(record: Line, line: Line) -> Known:
     people = [record.get("Related_To"), record.get("Owner")]
-    names = [text_in(one, "name") for one in people]
-    mails = [text_in(one, "email") for one in people]
+    names = [text_in(person, "name") for person in people]
+    mails = [text_in(person, "email") for person in people]
     for mail in rows_in(line, "emails"):
         receivers = mail.get("to")
-        for one in [mail.get("from"), *(receivers if isinstance(receivers, list) else [])]:
-            names.append(text_in(one, "user_name"))
-            mails.append(text_in(one, "email"))
+        for person in [mail.get("from"), *(receivers if isinstance(receivers, list) else [])]:
+            names.append(text_in(person, "user_name"))
+            mails.append(text_in(person, "email"))
     return Known(
-        names=present(text_in(record, "Reported_By"), *(one for one in names if "@" not in one)),
+        names=present(text_in(record, "Reported_By"), *(name for name in names if "@" not in name)),
         emails=present(text_in(record, "Email"), *mails),
         phones=present(text_in(record, "Phone")),
         ids=present(text_in(record, "Case_Number")),

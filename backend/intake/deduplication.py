@@ -52,9 +52,9 @@ def groups(signatures: npt.NDArray[np.uint32]) -> list[list[int]]:
     return [rows for rows in found.values() if len(rows) > 1]
 
 
-def likeness(one: Signature, other: Signature) -> float:
+def likeness(first: Signature, second: Signature) -> float:
     """The estimated share of shingles that two texts have in common, from 0 to 1."""
-    return float(np.mean(one == other))
+    return float(np.mean(first == second))
 
 
 def _join_band(signatures: npt.NDArray[np.uint32], band: int, parent: list[int]) -> None:
@@ -76,8 +76,8 @@ def _join_band(signatures: npt.NDArray[np.uint32], band: int, parent: list[int])
                 _join(parent, row, other)
 
 
-def _join(parent: list[int], one: int, other: int) -> None:
-    low, high = sorted((_root(parent, one), _root(parent, other)))
+def _join(parent: list[int], first: int, second: int) -> None:
+    low, high = sorted((_root(parent, first), _root(parent, second)))
     parent[high] = low
 
 

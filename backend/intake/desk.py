@@ -36,9 +36,10 @@ def conversation(line: Line) -> Conversation:
     subject = plain_subject(text_in(record, "subject"))
     threads = _threads(line)
     messages = sorted(
-        [*_thread_messages(threads, subject), *_public_comments(line)], key=lambda one: one.at
+        [*_thread_messages(threads, subject), *_public_comments(line)],
+        key=lambda message: message.at,
     )
-    if not any(one.who == "customer" for one in messages):
+    if not any(message.who == "customer" for message in messages):
         opening = mail_text(text_in(record, "description"))
         if opening:
             at = moment(record.get("createdTime"))
@@ -71,11 +72,11 @@ def articles(line: Line) -> list[Article]:
     own = text_in(record, "locale")
     found = [_article(record, id_)]
     found += [
-        _article({**record, **one}, f"{id_}:{text_in(one, 'locale')}")
-        for one in rows_in(line, "translations")
-        if text_in(one, "locale") not in ("", own)
+        _article({**record, **translation}, f"{id_}:{text_in(translation, 'locale')}")
+        for translation in rows_in(line, "translations")
+        if text_in(translation, "locale") not in ("", own)
     ]
-    return [one for one in found if one is not None]
+    return [article for article in found if article is not None]
 
 
 def _article(record: Line, id_: str) -> Article | None:
@@ -97,11 +98,13 @@ def _article(record: Line, id_: str) -> Article | None:
 
 
 def _threads(line: Line) -> list[Line]:
-    whole = {text_in(one, "id"): one for one in rows_in(line, "threads")}
-    listed = [one for one in rows_in(line, "conversations") if text_in(one, "type") != "comment"]
-    known = {text_in(one, "id") for one in listed}
-    merged = [{**one, **whole.get(text_in(one, "id"), {})} for one in listed]
-    return merged + [one for id_, one in whole.items() if id_ not in known]
+    whole = {text_in(thread, "id"): thread for thread in rows_in(line, "threads")}
+    listed = [
+        entry for entry in rows_in(line, "conversations") if text_in(entry, "type") != "comment"
+    ]
+    known = {text_in(entry, "id") for entry in listed}
+    merged = [{**entry, **whole.get(text_in(entry, "id"), {})} for entry in listed]
+    return merged + [thread for id_, thread in whole.items() if id_ not in known]
 
 
 def _thread_messages(threads: list[Line], subject: str) -> list[Message]:
@@ -141,13 +144,13 @@ def _who(thread: Line, subject: str, text: str) -> Who:
 
 def _public_comments(line: Line) -> list[Message]:
     found = []
-    for one in rows_in(line, "conversations"):
-        if text_in(one, "type") != "comment" or one.get("isPublic") is not True:
+    for entry in rows_in(line, "conversations"):
+        if text_in(entry, "type") != "comment" or entry.get("isPublic") is not True:
             continue
-        text = mail_text(text_in(one, "content"), text_in(one, "contentType"))
-        agent = text_in(one.get("commenter"), "type").upper() == "AGENT"
+        text = mail_text(text_in(entry, "content"), text_in(entry, "contentType"))
+        agent = text_in(entry.get("commenter"), "type").upper() == "AGENT"
         if text:
-            at = moment(one.get("commentedTime"))
+            at = moment(entry.get("commentedTime"))
             found.append(Message("agent" if agent else "customer", text, at))
     return found
 
@@ -182,11 +185,11 @@ def _customer(record: Line) -> str:
 
 def _known(record: Line, threads: list[Line]) -> Known:
     contact, assignee = record.get("contact"), record.get("assignee")
-    authors = [one.get("author") for one in threads]
+    authors = [thread.get("author") for thread in threads]
     people = [contact, assignee, *authors]
-    names = [_name(one) for one in people]
-    mails = [text_in(one, "email") for one in people]
-    mails += [found for one in threads for found in _addresses(one)]
+    names = [_name(person) for person in people]
+    mails = [text_in(person, "email") for person in people]
+    mails += [found for thread in threads for found in _addresses(thread)]
     account = contact.get("account") if isinstance(contact, dict) else None
     return Known(
         names=present(*names),

@@ -3,8 +3,6 @@
 selectolax (lexbor) parses as browsers do and is about ten times as fast as the pure Python
 converters, which also give up on deep nesting. The tree is walked without recursion, so that no
 mail can exhaust the stack.
-
-Where line breaks, marks and addresses go when markup becomes plain text.
 """
 
 from __future__ import annotations
@@ -36,6 +34,18 @@ _SIGNATURES = re.compile(
     re.IGNORECASE,
 )
 _INVISIBLE = re.compile("[\u200b\u200c\u2060\ufeff\u00ad\u034f\u200e\u200f\u202a-\u202e]+")
+_BLOCKS = frozenset(
+    {"address", "article", "aside", "body", "center", "dd", "details", "div", "dt", "fieldset"}
+    | {"figure", "footer", "form", "header", "hr", "li", "main", "nav", "section", "summary", "tr"}
+)
+_HEADINGS = {"h1": "## ", "h2": "## ", "h3": "### ", "h4": "#### ", "h5": "##### ", "h6": "###### "}
+_LISTS = ("ul", "ol")
+_APART = frozenset({"p", "pre", "blockquote", "dl", "table", *_LISTS, *_HEADINGS})
+_CODE = ("code", "kbd", "samp", "tt")
+_LEVELS = 6  # of quotes and lists that are shown
+_SPACES = re.compile(r"[ \t\r\n\f\u00a0\u2007\u202f]+")
+_LINKED = ("http://", "https://", "mailto:", "tel:")
+_BARE = re.compile(r"^(?:https?://(?:www\.)?|mailto:|tel:)|[/\s]+$")
 
 
 def text_of_html(source: str) -> str:
@@ -49,7 +59,7 @@ def text_of_html(source: str) -> str:
     if _too_deep(source):
         return tidy(html.unescape(_ANY_TAG.sub(" ", source)))
     root = LexborHTMLParser(source).body
-    writer = Layout()
+    writer = _Layout()
     if root is not None:
         for node, leaving in _walk(root):
             if leaving:
@@ -122,21 +132,7 @@ def _unseen(node: LexborNode) -> bool:
     return any(_SIGNATURES.search(name) for name in names if name)
 
 
-_BLOCKS = frozenset(
-    {"address", "article", "aside", "body", "center", "dd", "details", "div", "dt", "fieldset"}
-    | {"figure", "footer", "form", "header", "hr", "li", "main", "nav", "section", "summary", "tr"}
-)
-_HEADINGS = {"h1": "## ", "h2": "## ", "h3": "### ", "h4": "#### ", "h5": "##### ", "h6": "###### "}
-_LISTS = ("ul", "ol")
-_APART = frozenset({"p", "pre", "blockquote", "dl", "table", *_LISTS, *_HEADINGS})
-_CODE = ("code", "kbd", "samp", "tt")
-_LEVELS = 6  # of quotes and lists that are shown
-_SPACES = re.compile(r"[ \t\r\n\f\u00a0\u2007\u202f]+")
-_LINKED = ("http://", "https://", "mailto:", "tel:")
-_BARE = re.compile(r"^(?:https?://(?:www\.)?|mailto:|tel:)|[/\s]+$")
-
-
-class Layout:
+class _Layout:
     """Collects the text of elements that are entered and left in the order of the document."""
 
     def __init__(self) -> None:

@@ -13,6 +13,9 @@ from functools import cache
 
 from py3langid.langid import LanguageIdentifier
 
+from backend.privacy.lexicon import privacy_languages
+from backend.system.languages import either
+
 LANGUAGES = (
     *("bg", "cs", "da", "de", "el", "en", "es", "et", "fi", "fr", "hr", "hu", "it", "lt", "lv"),
     *("nl", "no", "pl", "pt", "ro", "ru", "sk", "sl", "sr", "sv", "tr", "uk", "ar", "he", "ja"),
@@ -21,13 +24,17 @@ LANGUAGES = (
 _NO_WORDS = re.compile(
     r"https?://\S+|\S+@\S+|\[[A-Z_]{2,15}(?:_\d+)?\]|`[^`\n]*`|[\w./\\-]*[\d_/\\][\w./\\-]*"
 )
-_ONLY_UKRAINIAN, _ONLY_RUSSIAN = re.compile("[іїєґІЇЄҐ]"), re.compile("[ыэёЫЭЁ]")
-_CYRILLIC, _LATIN = re.compile("[а-яёіїєґА-ЯЁІЇЄҐ]"), re.compile("[a-zA-ZÀ-ɏ]")
+_ONLY_UKRAINIAN, _ONLY_RUSSIAN = (
+    re.compile(either(privacy_languages()[code].own_letters), re.IGNORECASE)
+    for code in ("uk", "ru")
+)
+_CYRILLIC = re.compile(
+    r"[\u0410-\u044f\u0401\u0451\u0404\u0454\u0406\u0456\u0407\u0457\u0490\u0491]"
+)
+_LATIN = re.compile(r"[a-zA-Z\u00c0-\u024f]")
 _OTHER_CYRILLIC = re.compile("[ўЎјљњџђћѓќѕәғқңөұүһ]")
-_NEAR_RUSSIAN = (
-    "bg",
-    "sr",
-)  # what the model takes short Russian for; Bulgarian cannot do without ъ
+_NEAR_RUSSIAN = ("bg", "sr")  # what short Russian is taken for; no Bulgarian does without \u044a
+_HARD_SIGN = "\u044a"
 _ENOUGH_LETTERS = 12
 _SURE = 0.5
 
@@ -51,7 +58,7 @@ def _language(text: str) -> str:
     if letters + cyrillic < _ENOUGH_LETTERS and text.isascii():
         return ""
     language, sureness = _identifier().classify(text)
-    if language in _NEAR_RUSSIAN and "ъ" not in text.lower():
+    if language in _NEAR_RUSSIAN and _HARD_SIGN not in text.lower():
         return "ru"
     return language if sureness >= _SURE else ""
 

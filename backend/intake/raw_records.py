@@ -1,6 +1,4 @@
-"""Raw lines → articles and solved tickets without personal data; or why there are none.
-
-An export folder: which lines count, and where they stand.
+"""Lines of an export folder → articles and solved tickets without personal data, or why none.
 
 A later line with an id replaces an earlier one, and a line can say that its record is gone. Only
 places are kept in memory, so a file of any size can be read; a file without its last line break
@@ -22,63 +20,37 @@ from backend.domain.passage import Article, SolvedTicket
 from backend.intake import crm, desk
 from backend.intake.conversation import Conversation
 from backend.intake.language import language_of
+from backend.intake.mail import intake_words
 from backend.intake.pairs import is_greeting, pair_of
 from backend.privacy import placeholders_in
 from backend.privacy.detect.known import Known
 from backend.privacy.placeholders import Placeholders
+from backend.system.languages import either
 
-VERSION = 1
+VERSION = 2
 """To be raised when the same raw line gives another ticket, so that it is read anew."""
-
+TICKETS = ("desk/tickets.jsonl", "crm/cases.jsonl")
+ARTICLES = ("desk/articles.jsonl", "crm/solutions.jsonl")
+_ID = re.compile(rb'^\s*\{\s*"id"\s*:\s*"([^"\\]{1,200})"\s*,')
+_GONE = re.compile(rb'^\s*\{\s*"id"\s*:\s*"[^"\\]{1,200}"\s*,\s*"deleted"\s*:\s*true\s*\}\s*$')
 _GREETED = re.compile(
     r"\A(?P<hail>[^\W\d_][^\n\[\]]{0,40}?)[ ,]{1,2}(?P<who>\[(?:USER)?NAME_\d+\](?: \[NAME_\d+\])?)"
     r"(?P<end>\s*[,!.:\n]\s*|\s*\Z)"
 )
-_NOTHING_ALONE = re.compile(r"dear|lieber?|sehr geehrte|шановн|уважаем|estimad|cher", re.IGNORECASE)
+_NOTHING_ALONE = re.compile(either(intake_words().greetings_before_a_name), re.IGNORECASE)
 
 
-def refined(conversation: Conversation) -> SolvedTicket | str:
-    """The solved ticket with placeholders numbered within it, or the reason for a drop."""
-    pair = pair_of(conversation)
-    if isinstance(pair, str):
-        return pair
-    ticket = SolvedTicket(
-        id=conversation.id,
-        subject=conversation.subject,
-        question=pair.question,
-        answer=pair.answer,
-        language=language_of(pair.question, conversation.subject, pair.answer),
-        topic=conversation.topic,
-        url=conversation.url,
-        created=conversation.created,
-    )
-    return redacted(ticket, conversation.known)
+@dataclass(frozen=True)
+class Lines:
+    """The lines of one file that count, in the order of their ids, and the ids that are gone."""
 
+    path: Path
+    ids: tuple[str, ...]
+    places: tuple[int, ...]
+    gone: tuple[str, ...]
 
-def redacted(ticket: SolvedTicket, known: Known | None = None) -> SolvedTicket:
-    """The ticket with personal data replaced. Doing it again changes nothing.
-
-    An answer that greets the customer by a name which the question does not tell loses that name:
-    in serving nobody could know it.
-    """
-    placeholders = Placeholders(known) if known else Placeholders()
-    subject = placeholders.redact(ticket.subject)
-    question = placeholders.redact(ticket.question)
-    answer = placeholders.redact(ticket.answer)
-    told = set(placeholders_in(f"{subject} {question}"))
-    answer = _without_unknown_name(answer, told)
-    topic = placeholders.redact(ticket.topic) if ticket.topic else ""
-    return replace(ticket, subject=subject, question=question, answer=answer, topic=topic)
-
-
-def _without_unknown_name(answer: str, told: set[str]) -> str:
-    greeted = _GREETED.match(answer)
-    if not greeted or not is_greeting(answer) or set(placeholders_in(greeted["who"])) & told:
-        return answer
-    rest = answer[greeted.end() :]
-    if _NOTHING_ALONE.match(greeted["hail"]):
-        return rest or answer
-    return greeted["hail"].rstrip(" ,") + greeted["end"] + rest
+    def __len__(self) -> int:
+        return len(self.ids)
 
 
 @dataclass(frozen=True)
@@ -102,55 +74,6 @@ class Outcome:
     articles: tuple[Article, ...] = ()
     ticket: SolvedTicket | None = None
     dropped: str = ""
-
-
-def refine(task: Task) -> list[Outcome]:
-    """Reads these lines anew, but for those that carry their mark still. Runs in any process."""
-    lines = line_at(task.path, [place for _, place, _ in task.lines])
-    kind = "/".join(task.path.parts[-2:])
-    outcomes = []
-    for (id_, _, known), line in zip(task.lines, lines, strict=True):
-        mark = sha256(f"{VERSION}\n".encode() + line.strip()).hexdigest()[:32]
-        outcomes.append(Outcome(id_, mark) if mark == known else _outcome(id_, mark, kind, line))
-    return outcomes
-
-
-def _outcome(id_: str, mark: str, kind: str, line: bytes) -> Outcome:
-    row = parsed(line)
-    if kind in ARTICLES:
-        solution = crm.solution(row) if kind.startswith("crm") else None
-        found = desk.articles(row) if kind.startswith("desk") else [solution] if solution else []
-        dropped = "" if found else "article unpublished, internal or without text"
-        return Outcome(id_, mark, articles=tuple(found), dropped=dropped)
-    talk = crm.conversation(row) if kind.startswith("crm") else desk.conversation(row)
-    ticket = refined(replace(talk, id=id_))
-    if isinstance(ticket, str):
-        return Outcome(id_, mark, dropped=f"ticket {ticket}")
-    return Outcome(id_, mark, customer=pseudonym(talk.customer), ticket=ticket)
-
-
-def pseudonym(customer: str) -> str:
-    """A short hash that stands for a customer; empty for nobody."""
-    return sha256(f"customer {customer}".encode()).hexdigest()[:12] if customer else ""
-
-
-TICKETS = ("desk/tickets.jsonl", "crm/cases.jsonl")
-ARTICLES = ("desk/articles.jsonl", "crm/solutions.jsonl")
-_ID = re.compile(rb'^\s*\{\s*"id"\s*:\s*"([^"\\]{1,200})"\s*,')
-_GONE = re.compile(rb'^\s*\{\s*"id"\s*:\s*"[^"\\]{1,200}"\s*,\s*"deleted"\s*:\s*true\s*\}\s*$')
-
-
-@dataclass(frozen=True)
-class Lines:
-    """The lines of one file that count, in the order of their ids, and the ids that are gone."""
-
-    path: Path
-    ids: tuple[str, ...]
-    places: tuple[int, ...]
-    gone: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.ids)
 
 
 def raw_files(folder: Path, names: Sequence[str]) -> list[Path]:
@@ -206,6 +129,56 @@ def in_order(id_: str) -> tuple[int, str]:
     return len(id_), id_
 
 
+def refine(task: Task) -> list[Outcome]:
+    """Reads these lines anew, but for those that carry their mark still. Runs in any process."""
+    lines = line_at(task.path, [place for _, place, _ in task.lines])
+    kind = "/".join(task.path.parts[-2:])
+    outcomes = []
+    for (id_, _, known), line in zip(task.lines, lines, strict=True):
+        mark = sha256(f"{VERSION}\n".encode() + line.strip()).hexdigest()[:32]
+        outcomes.append(Outcome(id_, mark) if mark == known else _outcome(id_, mark, kind, line))
+    return outcomes
+
+
+def refined(conversation: Conversation) -> SolvedTicket | str:
+    """The solved ticket with placeholders numbered within it, or the reason for a drop."""
+    pair = pair_of(conversation)
+    if isinstance(pair, str):
+        return pair
+    ticket = SolvedTicket(
+        id=conversation.id,
+        subject=conversation.subject,
+        question=pair.question,
+        answer=pair.answer,
+        language=language_of(pair.question, conversation.subject, pair.answer),
+        topic=conversation.topic,
+        url=conversation.url,
+        created=conversation.created,
+    )
+    return redacted(ticket, conversation.known)
+
+
+def redacted(ticket: SolvedTicket, known: Known | None = None) -> SolvedTicket:
+    """The ticket with personal data replaced. Doing it again changes nothing.
+
+    An answer that greets the customer by a name which the question does not tell loses that name:
+    in serving nobody could know it.
+    """
+    placeholders = Placeholders(known) if known else Placeholders()
+    subject = placeholders.redact(ticket.subject)
+    question = placeholders.redact(ticket.question)
+    answer = placeholders.redact(ticket.answer)
+    told = set(placeholders_in(f"{subject} {question}"))
+    answer = _without_unknown_name(answer, told)
+    topic = placeholders.redact(ticket.topic) if ticket.topic else ""
+    return replace(ticket, subject=subject, question=question, answer=answer, topic=topic)
+
+
+def pseudonym(customer: str) -> str:
+    """A short hash that stands for a customer; empty for nobody."""
+    return sha256(f"customer {customer}".encode()).hexdigest()[:12] if customer else ""
+
+
 def _numbered(path: Path) -> Iterator[tuple[int, int, bytes]]:
     place = 0
     try:
@@ -229,3 +202,27 @@ def _told(line: bytes, path: Path, number: int) -> tuple[str, bool]:
     if not isinstance(row.get("id"), str) or not row["id"]:
         raise BadInput(f"{path}, line {number}, is no object with an id.")
     return row["id"], row.get("deleted") is True
+
+
+def _outcome(id_: str, mark: str, kind: str, line: bytes) -> Outcome:
+    row = parsed(line)
+    if kind in ARTICLES:
+        solution = crm.solution(row) if kind.startswith("crm") else None
+        found = desk.articles(row) if kind.startswith("desk") else [solution] if solution else []
+        dropped = "" if found else "article unpublished, internal or without text"
+        return Outcome(id_, mark, articles=tuple(found), dropped=dropped)
+    talk = crm.conversation(row) if kind.startswith("crm") else desk.conversation(row)
+    ticket = refined(replace(talk, id=id_))
+    if isinstance(ticket, str):
+        return Outcome(id_, mark, dropped=f"ticket {ticket}")
+    return Outcome(id_, mark, customer=pseudonym(talk.customer), ticket=ticket)
+
+
+def _without_unknown_name(answer: str, told: set[str]) -> str:
+    greeted = _GREETED.match(answer)
+    if not greeted or not is_greeting(answer) or set(placeholders_in(greeted["who"])) & told:
+        return answer
+    rest = answer[greeted.end() :]
+    if _NOTHING_ALONE.match(greeted["hail"]):
+        return rest or answer
+    return greeted["hail"].rstrip(" ,") + greeted["end"] + rest

@@ -2,7 +2,7 @@
 
 FTS5 itself cuts texts into words, in a small database in memory, so that questions and passages
 are read by exactly the rules of the index. Its Porter stemmer knows English; words in Cyrillic
-lose their Ukrainian or Russian endings here and are looked up as prefixes.
+lose the endings of `languages/` here and are looked up as prefixes.
 """
 
 from __future__ import annotations
@@ -13,22 +13,31 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 
 from sqlite_utils import Database
 
-# ruff: noqa: RUF001 - Cyrillic letters are meant
-
+from backend.system.languages import either, patterns, read_languages, together
 
 _PLAIN = "unicode61 remove_diacritics 2"
 _STEMMED = f"porter {_PLAIN}"  # as in the migration that makes passages_fts
 _SHORTEST_STEM = 4
 _CYRILLIC = re.compile(r"[\u0400-\u04ff]")
-_REFLEXIVE = re.compile(r"(ся|сь)$")
-_ENDING = re.compile(
-    r"(ами|ями|ого|ього|его|ому|ьому|ему|ими|іми|ыми|ової|ів|їв|ов|ев|ах|ях|ам|ям|ом|ем|єм|ою|ею|єю"
-    r"|ий|ій|ый|ої|ой|ей|их|іх|ых|им|ім|ым|ая|яя|ое|ее|ые|ие|ти|ть|те|ет|єт|ют|ут|ит|ят|ат"
-    r"|ає|ує|ює|ють|уть|ать|ять|ить|а|я|о|е|є|у|ю|и|і|ї|ы|ь|й)$"
-)
+
+
+@dataclass(frozen=True)
+class EndingWords:
+    """The keys of `languages/*.toml`: what a Cyrillic word loses before it is looked up."""
+
+    reflexive_endings: tuple[str, ...] = patterns()
+    """Cut first, where the rest is long enough."""
+    endings: tuple[str, ...] = patterns()
+    """Cut then; the longest that fits counts."""
+
+
+_WORDS = together(read_languages("backend.knowledge", EndingWords).values(), EndingWords)
+_REFLEXIVE = re.compile(rf"{either(_WORDS.reflexive_endings)}$")
+_ENDING = re.compile(rf"{either(_WORDS.endings)}$")
 
 
 def count_terms(texts: Sequence[str]) -> list[Counter[str]]:

@@ -62,10 +62,3 @@ def without_half(text: str) -> str:
 def placeholders_in(text: str) -> tuple[str, ...]:
     """Every placeholder in a text, in order, each once."""
     return tuple(dict.fromkeys(match.group() for match in PLACEHOLDER.finditer(text)))
-
-
-def redact(text: str) -> str:
-    """The text with placeholders, on its own: nothing is known of the people in it."""
-    from backend.privacy.placeholders import Placeholders
-
-    return Placeholders().redact(text)

@@ -1,17 +1,31 @@
-"""The map of one ticket: its personal data to placeholders, and back."""
+"""The map of one ticket: its personal data to placeholders, and back.
+
+Two finds have one placeholder where they are one: the same number grouped otherwise, the same
+person inflected or by a part of the name.
+"""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import NoReturn
 
 from backend.privacy import PLACEHOLDER, Label, Span, placeholders_in
 from backend.privacy.detect import Recogniser, find
-from backend.privacy.detect.known import NOTHING_KNOWN, Known
+from backend.privacy.detect.known import NOTHING_KNOWN, WORD, Known
 from backend.privacy.detect.names import stems_of
-from backend.privacy.name_matching import People, canonical
+from backend.privacy.lexicon import stem
 
+_SEPARATORS = re.compile(r"[\s().\-–/]")
+_GROUPED: frozenset[Label] = frozenset({"PHONE", "CARD", "IBAN", "TAX_ID", "PASSPORT"})
+_AS_IT_IS: frozenset[Label] = frozenset({"SECRET", "USERNAME"})
 _MOST_PASSES = 20
 """More are needed only where more values than that are glued to each other, as nobody writes."""
+
+
+def redact(text: str) -> str:
+    """The text with placeholders, on its own: nothing is known of the people in it."""
+    return Placeholders().redact(text)
 
 
 class Placeholders:
@@ -65,7 +79,7 @@ class Placeholders:
 
     def unresolved(self, text: str) -> tuple[str, ...]:
         """Placeholders in a text that this map has no value for, in order, each once."""
-        return tuple(one for one in placeholders_in(text) if one not in self._values)
+        return tuple(name for name in placeholders_in(text) if name not in self._values)
 
     def values(self) -> dict[str, str]:
         """Each placeholder with its value, for a map that a person asked for; keep it private."""
@@ -93,7 +107,7 @@ class Placeholders:
     def _placeholder(self, span: Span) -> str:
         if span.label == "NAME":
             return self._name(span.value)
-        value = canonical(span.label, span.value)
+        value = _canonical(span.label, span.value)
         number = self._numbers.get((span.label, value))
         if number is None:
             number = self._numbers[span.label, value] = self._next(span.label)
@@ -116,6 +130,67 @@ class Placeholders:
 
     def _put_back(self, text: str) -> str:
         return PLACEHOLDER.sub(lambda match: self._values.get(match.group(), match.group()), text)
+
+
+@dataclass
+class Person:
+    """Somebody in a ticket: the name as first seen, and the number of the placeholder if any."""
+
+    name: str
+    number: int | None = None
+
+
+class People:
+    """The people of a ticket, in the order of their first mention."""
+
+    def __init__(self) -> None:
+        self._all: list[tuple[Person, frozenset[str]]] = []
+        self._places: dict[str, list[int]] = {}
+
+    def called(self, name: str) -> Person:
+        """The first one whose name this can be; somebody new if there is none.
+
+        Only those are compared who share a word with the name: a ticket may hold a list of
+        thousands.
+        """
+        stems = _stems(name)
+        near = {place for word in stems for place in self._places.get(word, ())}
+        for place in sorted(near):
+            person, theirs = self._all[place]
+            if _same(stems, theirs):
+                return person
+        return self.add(name)
+
+    def add(self, name: str) -> Person:
+        """Somebody new."""
+        person, stems = Person(name), _stems(name)
+        for word in stems:
+            self._places.setdefault(word, []).append(len(self._all))
+        self._all.append((person, stems))
+        return person
+
+
+def _canonical(label: Label, value: str) -> str:
+    """What two spellings of one value have in common."""
+    if label in _GROUPED:
+        return _SEPARATORS.sub("", value).upper()
+    return value if label in _AS_IT_IS else " ".join(value.casefold().split())
+
+
+def _same(first: frozenset[str], second: frozenset[str]) -> bool:
+    """Whether all words of the shorter name are forms of words of the longer one.
+
+    An initial stands for a word that begins with it, next to a surname that is the same.
+    """
+    shorter, longer = sorted((first, second), key=len)
+    initials = {word for word in shorter if len(word) == 1}
+    whole = shorter - initials
+    return bool(whole) and whole <= longer and initials <= {word[0] for word in longer}
+
+
+def _stems(name: str) -> frozenset[str]:
+    words = (word.removesuffix("'s").removesuffix("’s") for word in WORD.findall(name))
+    return frozenset(stem(word) or word.casefold() for word in words)
 
 
 def _written(label: Label, number: int) -> str:

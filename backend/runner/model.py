@@ -1,19 +1,14 @@
-"""A loaded GGUF: its weights and its vocabulary, by llama.cpp's low-level API.
+"""One loaded GGUF and its working memory, by llama.cpp's low-level API.
 
-Together with `context` the only place that calls llama.cpp. Nothing here is logged but llama.cpp's
-own warnings, which never hold a prompt.
-
-The working memory of a model: one KV cache for all sequences, one batch, one thread.
-
-The cache is unified: sequences that begin alike share cells, so that copying a prefix from one to
-another moves no bytes.
+The only file that calls llama.cpp. Nothing here is logged but llama.cpp's own warnings, which
+never hold a prompt.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum, auto
 from pathlib import Path
 from typing import TypeVar
@@ -30,29 +25,10 @@ HARMLESS = (
 WARNING = 3  # ggml log levels: 1 debug, 2 info, 3 warning, 4 error
 SPECIAL = native.LLAMA_TOKEN_ATTR_CONTROL | native.LLAMA_TOKEN_ATTR_UNKNOWN
 PIECE_BYTES = 256
-
-T = TypeVar("T")
-
-
-def route_native_log(write: Callable[[str], None]) -> None:
-    """Send llama.cpp's warnings and errors to `write`, one line each, and drop all the rest."""
-    os.environ.setdefault("GGML_NO_BACKTRACE", "1")
-
-    def receive(level: int, text: bytes, _: object) -> None:
-        line = text.decode("utf-8", errors="replace").strip()
-        if (
-            level in (WARNING, WARNING + 1)
-            and line
-            and not any(harmless in line for harmless in HARMLESS)
-        ):
-            write(line[:500])
-
-    callback = native.llama_log_callback(receive)
-    _KEPT_ALIVE[:] = [callback]
-    native.llama_log_set(callback, ctypes.c_void_p(0))
-
-
+TOP_K = 40
+MIN_P = 0.05
 _KEPT_ALIVE: list[object] = []  # llama.cpp holds the callback's bare address for ever
+T = TypeVar("T")
 
 
 class Model:
@@ -106,8 +82,17 @@ class Model:
             raise UnusableModel("The vocabulary makes more tokens of a text than it has bytes.")
         return tokens[:count]
 
+    def tokenise_prompt(self, pieces: Sequence[str]) -> list[int]:
+        """The tokens of a rendered template; no control token spans a seam between pieces."""
+        begin = self.begin_text()
+        written = bool(begin) and pieces[0].startswith(begin)
+        tokens = self.tokenise(pieces[0], with_special_tokens=True, begin=not written)
+        for piece in pieces[1:]:
+            tokens += self.tokenise(piece, with_special_tokens=True)
+        return tokens
+
     def piece(self, token: int) -> bytes:
-        """The bytes a token stands for; none for a control token. Only for the engine's thread."""
+        """The bytes a token stands for; none for a control token. For the scheduler's thread."""
         known = self._pieces.get(token)
         if known is None:
             known = self._pieces[token] = self._text(token, special=False)
@@ -155,77 +140,6 @@ def _present(pointer: T | None) -> T:
     if pointer is None:
         raise UnusableModel("llama.cpp has no vocabulary for this model.")
     return pointer
-
-
-TOP_K = 40
-MIN_P = 0.05
-
-
-class Decoded(Enum):
-    """How one pass over a batch ended."""
-
-    DONE = auto()
-    NO_ROOM = auto()
-    ABORTED = auto()
-    FAILED = auto()
-
-
-class AbortFlag:
-    """Stops a running pass within milliseconds, from any thread.
-
-    llama.cpp asks after every operation of the graph whether to go on, some 700 times a pass. A
-    Python callback would take the interpreter's lock each time; `strlen` of a buffer that is
-    empty or one letter long answers the same question (0 or 1) in nanoseconds.
-    """
-
-    def __init__(self) -> None:
-        self._letter = ctypes.create_string_buffer(2)
-        strlen = ctypes.cast(ctypes.CDLL(None).strlen, ctypes.c_void_p)
-        self.callback = ctypes.cast(strlen, native.ggml_abort_callback)
-        self.argument = ctypes.cast(self._letter, ctypes.c_void_p)
-
-    def raise_(self) -> None:
-        """Stop the pass that runs now or begins next."""
-        self._letter[0] = b"\x01"
-
-    def lower(self) -> None:
-        """Let passes run again."""
-        self._letter[0] = b"\x00"
-
-
-class Sampler:
-    """Chooses tokens for one reply. Must be closed."""
-
-    def __init__(self, sampling: Sampling, *, seed: int, vocabulary_size: int) -> None:
-        chain = native.llama_sampler_chain_init(native.llama_sampler_chain_default_params())
-        self.pointer = chain
-        if sampling.frequency_penalty or sampling.presence_penalty:
-            penalties = native.llama_sampler_init_penalties(
-                vocabulary_size,
-                sampling.max_tokens,
-                1.0,
-                sampling.frequency_penalty,
-                sampling.presence_penalty,
-            )
-            native.llama_sampler_chain_add(chain, penalties)
-        for sampler in _choice(sampling, seed):
-            native.llama_sampler_chain_add(chain, sampler)
-
-    def close(self) -> None:
-        """Free the native chain."""
-        native.llama_sampler_free(self.pointer)
-
-
-def _choice(sampling: Sampling, seed: int) -> list[native.llama_sampler_p]:
-    if sampling.temperature <= 0:
-        return [native.llama_sampler_init_greedy()]
-    return [
-        native.llama_sampler_init_top_k(TOP_K),
-        native.llama_sampler_init_top_p(sampling.top_p, 1),
-        native.llama_sampler_init_min_p(MIN_P, 1),
-        native.llama_sampler_init_temp(sampling.temperature),
-        native.llama_sampler_init_dist(seed),
-    ]
 
 
 class Context:
@@ -308,3 +222,88 @@ class Context:
         """Free the batch and the cache."""
         native.llama_batch_free(self._batch)
         native.llama_free(self._pointer)
+
+
+class Decoded(Enum):
+    """How one pass over a batch ended."""
+
+    DONE = auto()
+    NO_ROOM = auto()
+    ABORTED = auto()
+    FAILED = auto()
+
+
+class AbortFlag:
+    """Stops a running pass within milliseconds, from any thread.
+
+    llama.cpp asks after every operation of the graph whether to go on, some 700 times a pass. A
+    Python callback would take the interpreter's lock each time; `strlen` of a buffer that is
+    empty or one letter long answers the same question (0 or 1) in nanoseconds.
+    """
+
+    def __init__(self) -> None:
+        self._letter = ctypes.create_string_buffer(2)
+        strlen = ctypes.cast(ctypes.CDLL(None).strlen, ctypes.c_void_p)
+        self.callback = ctypes.cast(strlen, native.ggml_abort_callback)
+        self.argument = ctypes.cast(self._letter, ctypes.c_void_p)
+
+    def raise_(self) -> None:
+        """Stop the pass that runs now or begins next."""
+        self._letter[0] = b"\x01"
+
+    def lower(self) -> None:
+        """Let passes run again."""
+        self._letter[0] = b"\x00"
+
+
+class Sampler:
+    """Chooses tokens for one reply. Must be closed."""
+
+    def __init__(self, sampling: Sampling, *, seed: int, vocabulary_size: int) -> None:
+        chain = native.llama_sampler_chain_init(native.llama_sampler_chain_default_params())
+        self.pointer = chain
+        if sampling.frequency_penalty or sampling.presence_penalty:
+            penalties = native.llama_sampler_init_penalties(
+                vocabulary_size,
+                sampling.max_tokens,
+                1.0,
+                sampling.frequency_penalty,
+                sampling.presence_penalty,
+            )
+            native.llama_sampler_chain_add(chain, penalties)
+        for sampler in _choice(sampling, seed):
+            native.llama_sampler_chain_add(chain, sampler)
+
+    def close(self) -> None:
+        """Free the native chain."""
+        native.llama_sampler_free(self.pointer)
+
+
+def _choice(sampling: Sampling, seed: int) -> list[native.llama_sampler_p]:
+    if sampling.temperature <= 0:
+        return [native.llama_sampler_init_greedy()]
+    return [
+        native.llama_sampler_init_top_k(TOP_K),
+        native.llama_sampler_init_top_p(sampling.top_p, 1),
+        native.llama_sampler_init_min_p(MIN_P, 1),
+        native.llama_sampler_init_temp(sampling.temperature),
+        native.llama_sampler_init_dist(seed),
+    ]
+
+
+def route_native_log(write: Callable[[str], None]) -> None:
+    """Send llama.cpp's warnings and errors to `write`, one line each, and drop all the rest."""
+    os.environ.setdefault("GGML_NO_BACKTRACE", "1")
+
+    def receive(level: int, text: bytes, _: object) -> None:
+        line = text.decode("utf-8", errors="replace").strip()
+        if (
+            level in (WARNING, WARNING + 1)
+            and line
+            and not any(harmless in line for harmless in HARMLESS)
+        ):
+            write(line[:500])
+
+    callback = native.llama_log_callback(receive)
+    _KEPT_ALIVE[:] = [callback]
+    native.llama_log_set(callback, ctypes.c_void_p(0))

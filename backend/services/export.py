@@ -6,10 +6,8 @@ data in texts is replaced by placeholders, numbered within a row; raters get pse
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +15,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from backend.domain.errors import BadInput, DiskFull
+from backend.domain.errors import BadInput
 from backend.domain.example import Example
 from backend.knowledge.ranking import ARTICLE_THRESHOLD, passages_for
 from backend.knowledge.store import solved_tickets
@@ -25,6 +23,7 @@ from backend.privacy.detect import Recogniser
 from backend.privacy.placeholders import Placeholders
 from backend.services.redact import anonymous, known_contact
 from backend.store.ratings import RatedCandidate, SentReply, current_ratings, salt_for, sent_replies
+from backend.system.files import write_private
 
 GOOD_ENOUGH_TO_LEARN = 4.5  # the weighted mean from which a candidate becomes an example itself
 _PSEUDONYM_CHARACTERS = 12
@@ -181,29 +180,9 @@ def _pseudonym(rater: str, salt: str) -> str:
 
 def _write(path: Path, lines: Sequence[str]) -> int:
     try:
-        _replace(path, "".join(line + "\n" for line in lines))
+        write_private(path, "".join(line + "\n" for line in lines))
     except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise DiskFull(
-                f"The disk is full, so {path} was not written. Free some space, then try again."
-            ) from error
         raise BadInput(
             f"{path} cannot be written: {error.strerror}. Choose a folder that can be written to."
         ) from error
     return len(lines)
-
-
-def _replace(path: Path, text: str) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(unfinished, "w", encoding="utf-8", opener=_for_owner_only) as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def _for_owner_only(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

@@ -1,14 +1,8 @@
-"""Knowledge in: articles and solved tickets out of JSONL files.
+"""Articles and solved tickets into the knowledge store, from JSONL files or an export of Zoho.
 
-All or nothing: both files are read and checked to their ends before anything is saved, so that a
-bad line leaves the store as it was. What is saved is saved in batches; an import that was
-interrupted is finished by doing it again.
-
-A raw export of Zoho → articles and solved tickets that search finds.
-
-Lines that have not changed since the last import are not read again, and each batch is saved
-together with the note that it was read: an import that was interrupted goes on where it was. What
-Zoho deleted, and what is no solved ticket any more, leaves the store and the index.
+Files are all or nothing: they are read and checked to their ends before anything is saved. Of an
+export only lines that have changed are read, and each batch is saved together with the note that it
+was read: an import that was interrupted goes on where it was.
 """
 
 from __future__ import annotations
@@ -54,7 +48,8 @@ from backend.knowledge.store import (
 )
 from backend.system.database import transaction
 from backend.system.files import opened
-from backend.system.parallel import cut, in_processes, usual_processes
+from backend.system.parallel import cut, in_processes
+from backend.system.resources import processors
 
 Row = Mapping[str, Any]
 Source = TypeVar("Source", Article, SolvedTicket)
@@ -269,7 +264,7 @@ def import_export(
     """
     files = [lines_that_count(path) for path in raw_files(folder, (*ARTICLES, *TICKETS))]
     total = sum(map(len, files))
-    workers = processes or (usual_processes() if total >= _WORTH_PROCESSES else 1)
+    workers = processes or (processors() if total >= _WORTH_PROCESSES else 1)
     done, imported = 0, ImportedExport()
     try:
         for lines in files:

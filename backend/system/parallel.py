@@ -63,11 +63,6 @@ def cut(rows: Iterable[Piece], size: int) -> Iterator[tuple[Piece, ...]]:
         yield piece
 
 
-def usual_processes() -> int:
-    """As many as there are cores for this process."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _end_with(parent: int) -> None:
     """Leave Ctrl-C to the parent, and end when it is gone, however it went."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
 from backend.domain.errors import BadInput
-from backend.domain.rubric import LANGUAGES, ORIGINAL, WEIGHT_TOTAL, in_language, rubric_named
+from backend.domain.rubric import ORIGINAL, WEIGHT_TOTAL, in_language, languages, rubric_named
 from backend.services.report import as_csv, as_value, report
 from backend.web import auth, context
 
@@ -27,13 +27,13 @@ def get_rubric() -> ResponseReturnValue:
         "weight_total": WEIGHT_TOTAL,
         "criteria": [
             {
-                "key": one.key,
-                "label": one.label,
-                "question": one.question,
-                "weight": one.weight,
-                "anchors": list(one.anchors),
+                "key": criterion.key,
+                "label": criterion.label,
+                "question": criterion.question,
+                "weight": criterion.weight,
+                "anchors": list(criterion.anchors),
             }
-            for one in rubric.criteria
+            for criterion in rubric.criteria
         ],
     }
 
@@ -42,8 +42,8 @@ def _language() -> str:
     """That of `language`, else the best of `Accept-Language`, else the original."""
     asked = request.args.get("language", "").lower().replace("_", "-").split("-")[0]
     if asked:
-        return asked if asked in LANGUAGES else ORIGINAL
-    return request.accept_languages.best_match(LANGUAGES, default=ORIGINAL) or ORIGINAL
+        return asked if asked in languages() else ORIGINAL
+    return request.accept_languages.best_match(languages(), default=ORIGINAL) or ORIGINAL
 
 
 @bp.get("/reports/<name>")

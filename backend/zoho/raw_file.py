@@ -13,7 +13,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from backend.system.files import open_private, private_folder, replace, room, write_all
+from backend.system.files import (
+    PRIVATE_MODE,
+    open_private,
+    private_folder,
+    whole_file,
+    write_all,
+)
 
 _ID = re.compile(rb'\{"id":"([^"\\]+)"')
 _DELETED = b',"deleted":true}\n'
@@ -87,7 +93,7 @@ class RawFile:
             return {_id(line) for line in lines if line.endswith(_DELETED)}
 
     def compact(self, expired: Collection[str]) -> bool:
-        """Keeps the last line of each id, and none of the expired ones. Whether it changed."""
+        """Deduplication: the last line of each id stays, no expired one. Whether it changed."""
         last: dict[str, int] = {}
         count = 0
         for count, line in enumerate(self._lines(), start=1):
@@ -95,16 +101,10 @@ class RawFile:
         keep = {number for name, number in last.items() if name not in expired}
         if len(keep) == count:
             return False
-        fresh = self.path.with_name(self.path.name + ".new")
-        fresh.unlink(missing_ok=True)
-        descriptor = open_private(fresh)
-        with room(), os.fdopen(descriptor, "wb") as kept:
+        with whole_file(self.path, mode=PRIVATE_MODE) as fresh, fresh.open("wb") as kept:
             for number, line in enumerate(self._lines(), start=1):
                 if number in keep:
                     kept.write(line)
-            kept.flush()
-            os.fsync(kept.fileno())
-        replace(fresh, self.path)
         os.close(self._descriptor)
         self._descriptor = open_private(self.path)
         return True

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from backend.system.resources import cores
 
 SHAPES = {
     "tiny": {"hidden_size": 256, "intermediate_size": 768, "num_hidden_layers": 4, "heads": 4},
@@ -127,10 +128,10 @@ def _write_config(base: Path, shape: dict[str, int]) -> dict[str, tuple[int, ...
 def _run(step: str, work: Path) -> None:
     """One step, in this process; prints its seconds."""
     from trainer.gguf.convert import write_gguf
+    from trainer.gguf.logits import reference_logits, save_logits, saved_logits
     from trainer.gguf.merge import merge
-    from trainer.gguf.parity import Written, parity, prompts, written
+    from trainer.gguf.parity import Continuation, continuations, parity, prompts
     from trainer.gguf.quantise import quantise
-    from trainer.gguf.reference import reference_logits, save_logits, saved_logits
 
     merged, plain, small = work / "merged", work / "F16.gguf", work / "Q4_K_M.gguf"
     texts = work / "written.json"
@@ -142,13 +143,13 @@ def _run(step: str, work: Path) -> None:
     elif step == "quantise":
         quantise(plain, small, "Q4_K_M")
     elif step == "write":
-        found = written(plain, prompts(merged, budget=300, count=4), merged, tokens=16)
+        found = continuations(plain, prompts(merged, budget=300, count=4), merged, tokens=16)
         texts.write_text(json.dumps([[one.ids, one.prompt_tokens] for one in found]))
     else:
-        found = [Written(tuple(ids), count) for ids, count in json.loads(texts.read_text())]
+        found = [Continuation(tuple(ids), count) for ids, count in json.loads(texts.read_text())]
         if step.startswith("reference"):
-            room = 0 if step.endswith("streamed") else None
-            logits = reference_logits(merged, [one.ids for one in found], room=room)
+            memory = 0 if step.endswith("streamed") else None
+            logits = reference_logits(merged, [one.ids for one in found], memory=memory)
             save_logits(work / "reference.npz", logits)
         else:
             gguf = small if step.endswith("Q4_K_M") else plain
@@ -195,7 +196,7 @@ def _bytes(folder: Path) -> int:
 def _print(costs: list[Cost], weights: int) -> None:
     factor = SEVEN / weights
     heads = ("seconds", "own GB", "RSS GB", "wrote GB", "7B: min", "7B: GB")
-    print(f"{weights / 1e9:.2f} billion weights, on a machine with {os.cpu_count()} cores")
+    print(f"{weights / 1e9:.2f} billion weights, on a machine with {cores()} cores")
     print(f"{'step':20}" + "".join(f"{head:>10}" for head in heads))
     for one in costs:
         minutes, wrote = one.seconds * factor / 60, one.written / 1e9

@@ -5,7 +5,9 @@
 A labelled span counts as found if every letter and digit of it lies in finds of the same label; a
 find is right if it touches a span of its label. Labels that the product does not hide (places,
 organisations, dates, ages, titles, web domains, lone zip codes) are not asked for, and a find on
-one of them is wrong. The halves are drawn by a hash of the row's id: rules are only ever written
+one of them is wrong. So is one on what a person marked as KEEP: that row's recall is the share that
+stayed. A label that ends in `?` is neither right nor wrong. The handwritten set is made to be hard
+and scored apart. The halves are drawn by a hash of the row's id: rules are only ever written
 with the `seen` half in view.
 """
 
@@ -62,17 +64,17 @@ def _show(console: Console, title: str, scores: dict[tuple[str, str, str], Score
         table.add_column(
             column, justify="left" if column in ("set", "language", "label") else "right"
         )
-    for (name, language, label), one in sorted(scores.items()):
-        if one.asked or one.wrong:
-            numbers = (one.recall, one.hidden_share, one.precision, one.f1)
+    for (name, language, label), counts in sorted(scores.items()):
+        if counts.asked or counts.wrong:
+            numbers = (counts.recall, counts.hidden_share, counts.precision, counts.f1)
             shown = ("-" if number is None else f"{number:.3f}" for number in numbers)
-            table.add_row(name, language, label, str(one.asked), *shown)
+            table.add_row(name, language, label, str(counts.asked), *shown)
     console.print(table)
 
 
 def _list(console: Console, scores: dict[tuple[str, str, str], Score]) -> None:
-    for (name, language, label), one in sorted(scores.items()):
-        for kind, texts in (("missed", one.missed), ("wrong", one.mistaken)):
+    for (name, language, label), counts in sorted(scores.items()):
+        for kind, texts in (("missed", counts.missed), ("wrong", counts.mistaken)):
             for text in texts[:MOST_SHOWN]:
                 console.print(
                     f"{kind} {name} {language} {label}: {text}", markup=False, soft_wrap=True

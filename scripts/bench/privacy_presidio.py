@@ -36,15 +36,15 @@ def compare(console: Console, rows: Sequence[Row], find: Finder) -> None:
     table = Table(title="against Presidio's pattern recognisers (no language model)")
     for column in ("label", "spans", "recall", "theirs", "precision", "theirs"):
         table.add_column(column, justify="left" if column == "label" else "right")
-    ours_scores, their_scores = (score(rows, one, contact=False) for one in (find, theirs))
+    ours_scores, their_scores = (score(rows, finder, contact=False) for finder in (find, theirs))
     for label in dict.fromkeys(RECOGNISERS.values()):
-        one, other = ours_scores.get((ALL, ALL, label)), their_scores.get((ALL, ALL, label))
-        if one and other:
-            numbers = (one.recall, other.recall, one.precision, other.precision)
+        own, other = ours_scores.get((ALL, ALL, label)), their_scores.get((ALL, ALL, label))
+        if own and other:
+            numbers = (own.recall, other.recall, own.precision, other.precision)
             shown = ("-" if number is None else f"{number:.3f}" for number in numbers)
-            table.add_row(label, str(one.asked), *shown)
+            table.add_row(label, str(own.asked), *shown)
     console.print(table)
-    ours_ms, their_ms = (_milliseconds(rows, one) for one in (find, theirs))
+    ours_ms, their_ms = (_milliseconds(rows, finder) for finder in (find, theirs))
     console.print(
         f"ms a text: {ours_ms:.3f} (all labels, names too) against {their_ms:.3f} "
         f"(patterns only), ratio {their_ms / ours_ms:.2f}"
@@ -58,10 +58,11 @@ def _finder() -> Finder:
     def find(text: str, known: Known = Known()) -> list[Span]:  # noqa: B008 - a frozen value
         found: list[Span] = []
         for recogniser, label in made:
-            for one in recogniser.analyze(text, recogniser.supported_entities, None) or ():
+            for entity in recogniser.analyze(text, recogniser.supported_entities, None) or ():
                 value: Any = label
-                if one.score > 0.1:
-                    found.append(Span(one.start, one.end, value, text[one.start : one.end]))
+                if entity.score > 0.1:
+                    shown = text[entity.start : entity.end]
+                    found.append(Span(entity.start, entity.end, value, shown))
         return found
 
     return find

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from backend.privacy import Span
 from backend.privacy.detect.known import Known
-from scripts.bench.privacy_sets import Gold, Row, with_contact
+from scripts.bench.privacy_sets import HANDWRITTEN, KEEP, Gold, Row, with_contact
 
 ALL = "(all)"
 
@@ -58,32 +58,46 @@ class Score:
 
 
 def score(rows: Sequence[Row], find: Finder, *, contact: bool) -> dict[tuple[str, str, str], Score]:
-    """Scores by set, language and label, and over all sets."""
+    """Scores by set, language and label, and over all sets; the handwritten one stays apart."""
     scores: dict[tuple[str, str, str], Score] = defaultdict(Score)
     for row in rows:
         finds = find(row.text, with_contact(row)) if contact else find(row.text)
-        for where in ((row.set, row.language), (ALL, ALL)):
-            _count(row, finds, lambda label, where=where: scores[*where, label])
+        over = HANDWRITTEN if row.set == HANDWRITTEN else ALL
+        for group in ((row.set, row.language), (over, ALL)):
+            for gold in row.spans:
+                _count_span(scores[*group, gold.label], row, gold, finds)
+            for found in finds:
+                _count_find(scores[*group, found.label], row, found)
+            for kept in row.kept:
+                _count_kept(scores[*group, KEEP], row, kept, finds)
     return dict(scores)
 
 
-def _count(row: Row, finds: Sequence[Span], of: object) -> None:
-    get = of  # a score by label
-    for gold in row.spans:
-        one = get(gold.label)  # type: ignore[operator]
-        one.asked += 1
-        one.found += _covered(row.text, gold, [f for f in finds if f.label == gold.label])
-        hidden = _covered(row.text, gold, finds)
-        one.hidden += hidden
-        if not _covered(row.text, gold, [f for f in finds if f.label == gold.label]):
-            one.missed.append(_shown(row, gold.start, gold.end))
-    for found in finds:
-        one = get(found.label)  # type: ignore[operator]
-        if any(_touch(found, gold) for gold in row.spans if gold.label == found.label):
-            one.right += 1
-        elif not any(_touch(found, gold) for gold in row.neither if gold.label == found.label):
-            one.wrong += 1
-            one.mistaken.append(_shown(row, found.start, found.end) + f"  ({found.why})")
+def _count_span(label: Score, row: Row, gold: Gold, finds: Sequence[Span]) -> None:
+    found = _covered(row.text, gold, [span for span in finds if span.label == gold.label])
+    label.asked += 1
+    label.found += found
+    label.hidden += _covered(row.text, gold, finds)
+    if not found:
+        label.missed.append(_shown(row, gold.start, gold.end))
+
+
+def _count_find(label: Score, row: Row, found: Span) -> None:
+    if any(_touch(found, gold) for gold in row.spans if gold.label == found.label):
+        label.right += 1
+    elif not any(_touch(found, gold) for gold in row.neither if gold.label == found.label):
+        label.wrong += 1
+        label.mistaken.append(_shown(row, found.start, found.end) + f"  ({found.why})")
+
+
+def _count_kept(keep: Score, row: Row, kept: Gold, finds: Sequence[Span]) -> None:
+    """What must stay counts as found if no find touches it."""
+    keep.asked += 1
+    if any(_touch(found, kept) for found in finds):
+        keep.hidden += 1
+        keep.missed.append(_shown(row, kept.start, kept.end))
+    else:
+        keep.found += 1
 
 
 def _touch(found: Span, gold: Gold) -> bool:
@@ -93,7 +107,7 @@ def _touch(found: Span, gold: Gold) -> bool:
 def _covered(text: str, gold: Gold, finds: Sequence[Span]) -> bool:
     """Whether every letter and digit of the span lies in a find."""
     return all(
-        not text[place].isalnum() or any(one.start <= place < one.end for one in finds)
+        not text[place].isalnum() or any(span.start <= place < span.end for span in finds)
         for place in range(gold.start, gold.end)
     )
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from backend.domain.errors import BadInput
 from backend.privacy import LABELS
@@ -21,15 +22,23 @@ LABEL_OF: dict[str, str] = {
     "STREET_ADDRESS": "ADDRESS",
     "US_SSN": "TAX_ID",
     "US_DRIVER_LICENSE": "PASSPORT",
+    "BANK": "IBAN",
 }
 LABEL_OF |= {label: label for label in LABELS}
 NOT_ASKED = frozenset(
-    {"KEEP", "GPE", "ORGANIZATION", "DATE_TIME", "NRP", "AGE", "TITLE", "DOMAIN_NAME", "ZIP_CODE"}
+    {"GPE", "ORGANIZATION", "DATE_TIME", "NRP", "AGE", "TITLE", "DOMAIN_NAME", "ZIP_CODE"}
 )
+KEEP = "KEEP"
+"""A person marked this as what must stay: any find on it is wrong, whatever its label."""
 
+UNCERTAIN = "?"
+"""A label that ends so may be found or not: neither is right or wrong."""
 
 NEITHER = {"DATE_TIME": "DATE_OF_BIRTH"}
 """A set that has one label for all dates cannot say whether a date of birth is found rightly."""
+
+HANDWRITTEN = "handwritten"
+"""The set that persons wrote to be hard; it is small and scored apart from the others."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,7 @@ class Row:
     text: str
     spans: tuple[Gold, ...]
     neither: tuple[Gold, ...] = ()
+    kept: tuple[Gold, ...] = ()
     labelled: bool = True
 
 
@@ -72,26 +82,35 @@ def read_sets(folder: Path, half: str) -> list[Row]:
     return rows
 
 
-def _row(row: dict[str, object], name: str) -> Row:
-    spans, neither = [], []
-    for span in row["spans"]:  # type: ignore[attr-defined]
-        label = LABEL_OF.get(span["label"])
-        if label:
-            spans.append(Gold(span["start"], span["end"], label))
-        elif span["label"] in NEITHER:
-            neither.append(Gold(span["start"], span["end"], NEITHER[span["label"]]))
-        elif span["label"] not in NOT_ASKED:
-            raise BadInput(f"{row['id']} has the label {span['label']}, which nothing here maps.")
-    text = str(row["text"])
+def _row(row: dict[str, Any], name: str) -> Row:
+    spans, neither, kept = [], [], []
+    for span in row["spans"]:
+        start, end, label = span["start"], span["end"], span["label"]
+        if label == KEEP:
+            kept.append(Gold(start, end, KEEP))
+        elif label in LABEL_OF:
+            spans.append(Gold(start, end, LABEL_OF[label]))
+        elif uncertain := _uncertain(label):
+            neither.append(Gold(start, end, uncertain))
+        elif label not in NOT_ASKED:
+            raise BadInput(f"{row['id']} has the label {label}, which nothing here maps.")
     return Row(
-        str(row["id"]),
-        name,
-        str(row.get("lang", "")),
-        text,
-        tuple(spans),
-        tuple(neither),
-        bool(row["spans"]),
+        id=str(row["id"]),
+        set=name,
+        language=str(row.get("lang", "")),
+        text=str(row["text"]),
+        spans=tuple(spans),
+        neither=tuple(neither),
+        kept=tuple(kept),
+        labelled=bool(row["spans"]),
     )
+
+
+def _uncertain(label: str) -> str:
+    """The product's label of a span that may be found or not; empty for any other span."""
+    if label.endswith(UNCERTAIN):
+        return LABEL_OF.get(label.removesuffix(UNCERTAIN), "")
+    return NEITHER.get(label, "")
 
 
 def with_contact(row: Row) -> Known:

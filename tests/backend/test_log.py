@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from backend.privacy import redact
+from backend.privacy.placeholders import redact
 from backend.settings import LogSettings, Settings
 from backend.system import logging
 from backend.system.logging import MAX_BYTES, rotate
 
 WRITE = """
 import os, sys
-from backend.privacy import redact
+from backend.privacy.placeholders import redact
 from backend.settings import read_settings
 from backend.system.logging import start_log
 settings = read_settings()

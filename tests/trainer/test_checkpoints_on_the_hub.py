@@ -25,9 +25,9 @@ CHANGES = (
 KEEPING = """
 import sys
 from pathlib import Path
-from trainer.hub.client import token_here
-from trainer.hub.checkpoints import Shelf
-shelf = Shelf("team/checkpoints", mark="a" * 64, token=token_here(), say=print)
+from trainer.hub.repository import hub_here
+from trainer.hub.hub_checkpoints import HubCheckpoints
+shelf = HubCheckpoints("team/checkpoints", mark="a" * 64, hub=hub_here(), say=print)
 path = Path(sys.argv[1], "checkpoint.pt")
 for text in ("at step 10", "at step 20", "at step 30"):
     path.with_suffix(".new").write_text(text)
@@ -97,7 +97,7 @@ def test_another_machine_goes_on(base: Path, examples: Path, hub: Hub, tmp_path:
     assert TOKEN not in said
     record = read_record(tmp_path / "new")
     assert record is not None
-    steps = [int(one["step"]) for one in record.history["steps"]]
+    steps = [int(step["step"]) for step in record.history["steps"]]
     assert steps == list(range(1, len(steps) + 1))
     assert hub.repositories[REPOSITORY].private
     assert _checkpoints(hub) == []
@@ -131,3 +131,50 @@ def test_a_checkpoint_that_cannot_be_sent_is_told_of(hub: Hub, tmp_path: Path) -
 
     assert "The checkpoint stayed here only: IsADirectoryError" in said
     assert _checkpoints(hub) == []
+
+
+FETCHING = """
+import sys
+from pathlib import Path
+from backend.domain.errors import ProductError
+from trainer.hub.hub_checkpoints import HubCheckpoints
+from trainer.hub.repository import hub_here
+try:
+    checkpoints = HubCheckpoints("team/checkpoints", mark="a" * 64, hub=hub_here(), say=print)
+    print(checkpoints.fetch(Path(sys.argv[1])))
+except ProductError as error:
+    print(f"{type(error).__name__}: {error}")
+"""
+
+
+def _fetched(folder: Path, hub: Hub) -> str:
+    ended = subprocess.run(
+        [sys.executable, "-c", FETCHING, str(folder)],
+        env=_environment(hub, TOKEN, folder),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return ended.stdout
+
+
+def test_a_checkpoint_that_cannot_be_fetched_is_told_as_a_download(
+    hub: Hub, tmp_path: Path
+) -> None:
+    hub.failing = 503
+
+    said = _fetched(tmp_path, hub)
+
+    assert said.startswith("Unavailable: Could not read team/checkpoints/checkpoints/")
+    assert "push" not in said
+
+
+def test_only_the_checkpoint_itself_is_left_of_a_fetch(hub: Hub, tmp_path: Path) -> None:
+    _keep(tmp_path, hub)
+    (tmp_path / "other").mkdir()
+
+    assert _fetched(tmp_path / "other", hub) == "True\n"
+
+    assert (tmp_path / "other" / "checkpoint.pt").read_text() == "at step 30"
+    left = [path.name for path in (tmp_path / "other").iterdir() if path.is_file()]
+    assert left == ["checkpoint.pt"]

@@ -80,7 +80,7 @@ def test_the_tokenizer_comes_along_byte_by_byte(base: Path, merged: Path) -> Non
 
 
 def _kl(expected: Any, got: Any) -> float:
-    logs, others = (torch.log_softmax(one.double(), dim=-1) for one in (expected, got))
+    logs, others = (torch.log_softmax(model.double(), dim=-1) for model in (expected, got))
     return float((logs.exp() * (logs - others)).sum(dim=-1).mean())
 
 

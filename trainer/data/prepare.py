@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -27,8 +26,9 @@ from backend.domain.prompt import FORMAT
 from backend.intake import raw_records
 from backend.intake.raw_records import ARTICLES, TICKETS, raw_files
 from backend.privacy import generic
-from backend.system.files import sha256_of
-from backend.system.parallel import cut, in_processes, usual_processes
+from backend.system.files import sha256_of, whole_file
+from backend.system.parallel import cut, in_processes
+from backend.system.resources import processors
 from trainer.data.article_examples import pages_of, section_examples, unlike_held_out
 from trainer.data.compose import Batch, Drawing, compose
 from trainer.data.data_card import DATA_CARD, data_card, write_card
@@ -151,7 +151,7 @@ def _gathered(asked: Sources, work: Path, progress: Progress) -> list[Path]:
             total += line_count(path)
             pieces.append(pieces_of_lines(kind, path, work))
     parts: list[Path] = []
-    workers = usual_processes() if total >= _WORTH_PROCESSES else 1
+    workers = processors() if total >= _WORTH_PROCESSES else 1
     for part in in_processes(gather, chain(*pieces), processes=workers):
         parts.append(part)
         progress("cleaning", min(len(parts) * LINES, total), total)
@@ -191,7 +191,7 @@ def _batches(
 
 def _composed(batches: Sequence[Batch], progress: Progress) -> list[Path]:
     parts: list[Path] = []
-    workers = usual_processes() if len(batches) * LINES >= _WORTH_PROCESSES else 1
+    workers = processors() if len(batches) * LINES >= _WORTH_PROCESSES else 1
     for part in in_processes(compose, batches, processes=workers):
         parts.append(part)
         progress("writing examples", len(parts), len(batches))
@@ -201,15 +201,11 @@ def _composed(batches: Sequence[Batch], progress: Progress) -> list[Path]:
 def _joined(parts: Sequence[Path], path: Path) -> str:
     """Writes the parts into one file, whole or not at all; its SHA-256."""
     found = hashlib.sha256()
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with unfinished.open("wb") as file:
+    with whole_file(path) as unfinished, unfinished.open("wb") as file:
         for part in parts:
             content = part.read_bytes()
             found.update(content)
             file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
     return found.hexdigest()
 
 
@@ -237,21 +233,26 @@ RATED = ("examples", "ratings")
 
 @dataclass(frozen=True)
 class Choices:
-    """What `prepare` can be told. Shares are of all tickets (golden, validation) or examples.
-
-    `near_duplicates`: of tickets asked alike keep the best one (`drop`), or keep all of them in one
-    split (`together`). `same_answers`: how many tickets may have the same answer word for word.
-    """
+    """What `prepare` can be told; the sentence under a field is its help on the command line."""
 
     seed: int = 1
+    """Draws splits and passages."""
     golden_share: float = 0.05
+    """Share of the tickets, the newest, kept for the last measurement."""
     validation_share: float = 0.05
+    """Share of the other tickets, kept to watch the training."""
     passage_share: float = 0.6
+    """Share of the examples that get passages into their prompt."""
     helpful_share: float = 0.7
+    """Share of these, with a passage that has about the answer."""
     passages: int = 3
+    """Passages at most in one prompt."""
     article_examples: bool = True
+    """Whether articles are examples too, or only passages."""
     near_duplicates: Duplicates = "drop"
+    """Of tickets asked alike keep the best, or keep all of them in one split."""
     same_answers: int = 20
+    """Tickets that may have the same answer word for word."""
 
     def __post_init__(self) -> None:
         for name in ("golden_share", "validation_share", "passage_share", "helpful_share"):
@@ -259,6 +260,8 @@ class Choices:
                 raise BadSettings(f"{name} is a share from 0 to 1, not {getattr(self, name)}.")
         if self.near_duplicates not in ("drop", "together"):
             raise BadSettings(f"near_duplicates is drop or together, not {self.near_duplicates}.")
+        if self.passages < 0:
+            raise BadSettings(f"passages cannot be below 0; it is {self.passages}.")
         if self.same_answers < 1:
             raise BadSettings(f"same_answers is at least 1, not {self.same_answers}.")
 

@@ -12,6 +12,7 @@ import torch
 from safetensors import safe_open
 
 from backend.domain.errors import UnusableModel
+from backend.system.files import whole_file
 
 _NAMES = {torch.float16: "F16", torch.bfloat16: "BF16", torch.float32: "F32"}
 _WHOLE = ("model.safetensors", "adapter_model.safetensors", "pytorch_model.bin")
@@ -130,12 +131,10 @@ def write_tensors(
         start = end
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    unfinished = path.with_suffix(".unfinished")
-    with unfinished.open("wb") as file:
+    with whole_file(path) as unfinished, unfinished.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for (name, shape), (given, tensor) in zip(shapes.items(), tensors, strict=True):
             if given != name or tuple(tensor.shape) != tuple(shape):
                 raise UnusableModel(f"Expected tensor {name} {shape}, got {given} {tensor.shape}.")
             plain = tensor.to(dtype).contiguous().view(torch.uint8)
             file.write(plain.numpy().tobytes())
-    unfinished.replace(path)

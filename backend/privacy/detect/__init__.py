@@ -1,9 +1,4 @@
-"""Finding personal data: by forms, by what the ticket tells, by context, by names.
-
-A larger recogniser that an admin installed, by its name in the settings.
-
-Loading everything before the first ticket needs it.
-"""
+"""Finding personal data: by forms, by what the ticket tells, by cues, by names, by a recogniser."""
 
 from __future__ import annotations
 
@@ -27,6 +22,19 @@ from backend.privacy.detect.forms import (
 )
 from backend.privacy.detect.known import NOTHING_KNOWN, WORD, Known, find_known
 from backend.privacy.detect.names import find_again, find_people, find_small, stems_of
+from backend.privacy.lexicon import privacy_languages
+from backend.system.languages import either
+
+_CYRILLIC = re.compile("[\u0430-\u044f]", re.IGNORECASE)
+_LANGUAGES = privacy_languages()
+_TELLING = {
+    code: re.compile(
+        rf"{either(words.own_letters)}|\b{either(words.common_words)}\b", re.IGNORECASE
+    )
+    for code, words in _LANGUAGES.items()
+    if words.own_letters or words.common_words
+}
+_TOLD_BY_WORDS = tuple(code for code, words in _LANGUAGES.items() if words.common_words)
 
 
 class Recogniser(Protocol):
@@ -72,6 +80,49 @@ def find(
     return list(_joined(sorted(free.taken, key=lambda span: span.start), text))
 
 
+def regions_of(text: str, language: str = "") -> tuple[str, ...]:
+    """Countries whose telephone numbers the text may hold, likeliest first.
+
+    The language that a help desk noted is believed where the script of the text allows it.
+    """
+    return _LANGUAGES[_language(text, language[:2].casefold())].regions
+
+
+@lru_cache(maxsize=4)
+def recogniser_named(name: str) -> Recogniser | None:
+    """What `module:function` makes, kept for good; None for no name.
+
+    The function takes nothing and returns a recogniser (see docs/privacy.md). Raises BadSettings
+    where it is missing.
+    """
+    if not name:
+        return None
+    module, _, function = name.partition(":")
+    try:
+        made = getattr(importlib.import_module(module), function)()
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
+        raise BadSettings(
+            f"privacy.recogniser is {name!r}, which cannot be used: {error}. Write it as "
+            "module:function, where the function takes nothing and returns a recogniser."
+        ) from error
+    return cast(Recogniser, made)
+
+
+def warm_up() -> None:
+    """Reads the lists and dictionaries (a third of a second), so that no agent waits for them."""
+    samples = [sample for words in _LANGUAGES.values() for sample in words.samples]
+    for sentence in (" ".join(samples), *samples):
+        find(sentence)
+
+
+def _language(text: str, noted: str) -> str:
+    if _CYRILLIC.search(text):
+        is_russian = noted == "ru" or (noted != "uk" and not _TELLING["uk"].search(text))
+        return "ru" if is_russian else "uk"
+    told = (code for code in _TOLD_BY_WORDS if code == noted or _TELLING[code].search(text))
+    return next(told, "en")
+
+
 def _joined(spans: Iterable[Span], text: str) -> Iterator[Span]:
     """Name and surname, found one by one, as one find."""
     before: Span | None = None
@@ -109,55 +160,3 @@ class _Free:
 
     def _use(self, start: int, end: int) -> None:
         self._used[start:end] = b"\1" * (end - start)
-
-
-_UKRAINIAN = re.compile("[іїєґ]", re.IGNORECASE)
-_CYRILLIC = re.compile("[а-я]", re.IGNORECASE)
-_GERMAN = re.compile(r"[äöüß]|\b(?:und|ich|nicht|die|der|bitte|ist|mit)\b", re.IGNORECASE)
-
-
-def regions_of(text: str, language: str = "") -> tuple[str, ...]:
-    """Countries whose telephone numbers the text may hold, likeliest first.
-
-    The language that a help desk noted is believed where the script of the text allows it.
-    """
-    noted = language[:2].casefold()
-    if _CYRILLIC.search(text):
-        is_russian = noted == "ru" or (noted != "uk" and not _UKRAINIAN.search(text))
-        return ("RU", "UA", "BY", "KZ") if is_russian else ("UA", "RU", "PL")
-    if noted == "de" or _GERMAN.search(text):
-        return ("DE", "AT", "CH", "US", "GB")
-    return ("US", "GB", "UA", "DE", "AU", "IN")
-
-
-@lru_cache(maxsize=4)
-def recogniser_named(name: str) -> Recogniser | None:
-    """What `module:function` makes, kept for good; None for no name.
-
-    The function takes nothing and returns a recogniser (see docs/privacy.md). Raises BadSettings
-    where it is missing.
-    """
-    if not name:
-        return None
-    module, _, function = name.partition(":")
-    try:
-        made = getattr(importlib.import_module(module), function)()
-    except (ImportError, AttributeError, ValueError, TypeError) as error:
-        raise BadSettings(
-            f"privacy.recogniser is {name!r}, which cannot be used: {error}. Write it as "
-            "module:function, where the function takes nothing and returns a recogniser."
-        ) from error
-    return cast(Recogniser, made)
-
-
-_ONE_OF_EACH = (
-    "My name is Anna Smith, write to anna@example.org or call +1 212 555 0100. "
-    "Мене звати Олена Коваленко, тел. 067 123 45 67, вул. Лісова 1. "
-    "Меня зовут Светлана, ищу объявление. Ich heiße Jürgen, Tel. 030 901820, Hauptstraße 5."
-)
-
-
-def warm_up() -> None:
-    """Reads the lists and dictionaries (a third of a second), so that no agent waits for them."""
-    for sentence in (_ONE_OF_EACH, *_ONE_OF_EACH.split(". ")):
-        find(sentence)

@@ -12,30 +12,24 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from backend.privacy import LABELS, Label, Span
-from backend.privacy.lexicon import gazetteer, lines, listed
+from backend.privacy.detect.forms import UNIT
+from backend.privacy.lexicon import gazetteer, is_cyrillic, privacy_words
+from backend.system.languages import either
 
+_WORDS = privacy_words()
 _LONGEST_STEM = 20
 _REACH = 60
-_LINK = (
-    r"(?:\s?[\"'«„“`(]?(?:is|was|are|for|of|to|as|and|with|the|my|your|our|on|number|numbers|no|"
-    r"nr|nummer|num|id|"
-    r"code|номер\w*|num|№|#|:|=|-|–|—|це|це:|это|ist|lautet|lautete|war|als|für|von|на|з|с|від|"
-    r"от|за|під|"
-    r"под|n°|date|serie|сер[иі]\w|series|lost|name|ім['’]я|code|"
-    r"під номером)[.:#]?(?=[\s\W]|\d|\Z))"
-)
+_LINK = rf"(?:\s?[\"'«„“`(]?(?:{either(_WORDS.links)}|[№#:=–—-])[.:#]?(?=[\s\W]|\d|\Z))"
 _BETWEEN = re.compile(rf"(?:{_LINK}|[\s.,:;=#№\"'«„“`(>–—-])*", re.IGNORECASE)
-_NUMBERED = re.compile(
-    r"number|\bno\b|\bnr\b|nummer|\bid\b|номер|№|#|:|=|\bis\b|\bist\b|lautet|\bце\b|\bэто\b|[–—]|"
-    r"\s-\s|код|code",
-    re.IGNORECASE,
-)
+_SAYS = rf"\b{either(_WORDS.says)}\b"
+_SAYS_SO = re.compile(_SAYS, re.IGNORECASE)
+_NUMBERED = re.compile(rf"{either(_WORDS.numbering)}|№|#|:|=|{_SAYS}|[–—]|\s-\s", re.IGNORECASE)
+_DAY = rf"(?:0?[1-9]|[12]\d|3[01])(?:{either(_WORDS.day_endings)}|\.)?"
 _DATE = re.compile(
     r"(?:0?[1-9]|[12]\d|3[01])[./\-](?:0?[1-9]|[12]\d|3[01])[./\-](?:\d{4}|\d\d)(?!\d)|"
     r"(?:18|19|20)\d\d[./\-](?:0?[1-9]|1[0-2])[./\-](?:0?[1-9]|[12]\d|3[01])(?!\d)|"
-    r"(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th|-го|-е|"
-    r"\.)?(?:\s(?:of\s)?)[^\W\d_]{3,12}\.?,?\s(?:18|19|20)\d\d|"
-    r"[^\W\d_]{3,9}\.?\s(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?,?\s(?:18|19|20)\d\d",
+    rf"{_DAY}(?:\s(?:of\s)?)[^\W\d_]{{3,12}}\.?,?\s(?:18|19|20)\d\d|"
+    rf"[^\W\d_]{{3,9}}\.?\s{_DAY},?\s(?:18|19|20)\d\d",
     re.IGNORECASE,
 )
 _ID = re.compile(
@@ -58,46 +52,30 @@ _VALUES: dict[Label, re.Pattern[str]] = {
     "USERNAME": _LOGIN,
     "SECRET": _SECRET,
 }
-_SAID = re.compile(
-    r":|=|\bis\b|\bwas\b|\bist\b|lautet|\bце\b|\bэто\b|[–—]|\s-\s|[\"'«„“`]", re.IGNORECASE
-)
+_SAID = re.compile(rf":|=|{_SAYS}|[–—]|\s-\s|[\"'«„“`]", re.IGNORECASE)
 _IN_PATH = re.compile(r"[/@_\\]|[.][^\W\d_]")
 _HOST = re.compile(
-    r"(?:[\w-]+\.)+(?:com|net|org|info|edu|gov|io|co|de|at|ch|ua|ru|uk|fr|eu|us|ca|au|it|es|pl|nl|arpa)"
-    r"(?::\d+)?/?",
+    r"(?:[\w-]+\.)+(?:com|net|org|info|edu|gov|io|co|de|at|ch|ua|ru|uk|fr|eu|us|ca|au|it|es|pl|nl"
+    r"|arpa)(?::\d+)?/?",
     re.IGNORECASE,
 )
 _MARK = re.compile(r"[#№]\s?\Z")
 _COLON = re.compile(r"[:=][\s\"'«„“`(]*\Z")
 _NAMED_LOGIN = re.compile(
-    r"\b(?:as|als|:|=|як|под|під|name|user)\b|[:=\"'«„“`]|з логіном|is|ist|–|—", re.I
+    rf"\b(?:{either(_WORDS.as_words)}|name)\b|[:=\"'«„“`–—]|{_SAYS}", re.IGNORECASE
 )
 _PHRASE = re.compile(
-    r"(?:\s[^\W\d_]+){1,4}(?:\s?[:=]|\s[–—-]|\s(?:is|ist|це|это)(?=\s?\S*\d))\s?[\"'«„“`]?"
+    rf"(?:\s[^\W\d_]+){{1,4}}(?:\s?[:=]|\s[–—-]|\s{either(_WORDS.says)}(?=\s?\S*\d))"
+    r"\s?[\"'«„“`]?"
 )
 _SENT_CODE = re.compile(
-    r"(?:\s(?:(?:\w*sms|\w*смс|підтв|подтв|верифік|верифик|активац|авториз|доступ|вход|вх[оі]д|verif|"
-    r"confirm|access|login|recovery|von|from|із|из|з|с|для|for|zur|für)\w*)){0,2}"
+    rf"(?:\s(?:{either(_WORDS.code_purposes)}\w*)){{0,2}}"
     r"[\s:–—-]{1,3}(?=\d{4,8}(?![\w-]|[.,]\d))",
     re.IGNORECASE,
 )
-_SIGNING_IN = re.compile(
-    r"sms|смс|\botp\b|2fa|verif|confirm|\breset|log ?in|sign ?in|підтвер|подтвер|вхід|вход|увійти|"
-    r"войти|anmeld|bestätig|einmal",
-    re.IGNORECASE,
-)
-_UNIT = re.compile(
-    r"\s?(?:[mkgt]i?b|bytes?|байт\w*|мб|гб|кб|тб|грн|uah|usd|eur|руб\w*|₽|₴|[$€£%]|px|ms|сек|"
-    r"days?|hours?|times?|днів|дней|раз\w*|шт|tage?n?|stunden?)\b",
-    re.IGNORECASE,
-)
-_NOT_PRIVATE = re.compile(
-    r"(?:error|fehler|помилк\w*|ошибк\w*|bug|status|zip|postal|country|area|promo\w*|промо\w*|"
-    r"source|exit|"
-    r"response|http|smtp|diagnostic|version|build|port|public|registry|product|license|licence|"
-    r"поштов\w*|почтов\w*|штрих|vendor|color|language)[\s-]{1,2}\Z",
-    re.IGNORECASE,
-)
+_SIGNING_IN = re.compile(either(_WORDS.signing_in), re.IGNORECASE)
+_NOT_PRIVATE = re.compile(rf"{either(_WORDS.public_numbers)}[\s-]{{1,2}}\Z", re.IGNORECASE)
+_NUMBERED_KEY = "_numbered"
 
 
 @dataclass(frozen=True)
@@ -168,19 +146,19 @@ def _fits(cue: _Cue, value: str, link: str, after: str) -> bool:
         digits = sum(character.isdigit() for character in value)
         return (
             digits >= 4 - ("#" in value or "№" in value)
-            and not _UNIT.match(after)
+            and not UNIT.match(after)
             and (_DATE.fullmatch(value) is None)
         )
     return True
 
 
 def _is_secret(value: str, link: str, *, strict: bool) -> bool:
-    if "://" in value or _HOST.fullmatch(value) or value.casefold() in _states():
+    if "://" in value or _HOST.fullmatch(value) or value.strip("*_").casefold() in _states():
         return False
     if value.endswith("%") or (value.isdigit() and len(value) < 4):
         return False
     mixed = any(c.isdigit() for c in value)
-    ordinary = gazetteer().is_word(value.casefold()) or (value.isalpha() and value[0] >= "\u0400")
+    ordinary = gazetteer().is_word(value.casefold()) or (value.isalpha() and is_cyrillic(value))
     if strict:
         return (
             mixed
@@ -193,7 +171,7 @@ def _is_secret(value: str, link: str, *, strict: bool) -> bool:
         return _SAID.search(link) is not None or _is_tangled(value) or is_code
     if _COLON.search(link):
         return True
-    return not ordinary and re.search(r"\b(?:is|ist|lautet|це|это|war|was)\b", link) is not None
+    return not ordinary and _SAYS_SO.search(link) is not None
 
 
 def _is_tangled(value: str) -> bool:
@@ -206,7 +184,7 @@ def _is_tangled(value: str) -> bool:
 def _is_login(value: str, link: str, *, marked_only: bool) -> bool:
     """A login has a digit or a mark in it, or is named as one and is no ordinary word."""
     marked = any(c.isdigit() or c in "_.-@" for c in value)
-    if value[0] >= "\u0400" or value.casefold() in {"id", "name"} | _states():
+    if is_cyrillic(value) or value.casefold() in {"id", "name"} | _states():
         return False
     if _HOST.fullmatch(value.lstrip("@")):
         return False
@@ -225,7 +203,7 @@ def _is_login(value: str, link: str, *, marked_only: bool) -> bool:
 
 @lru_cache(maxsize=1)
 def _states() -> frozenset[str]:
-    return frozenset(listed("password_states.txt"))
+    return frozenset(state.casefold() for state in _WORDS.password_states)
 
 
 @lru_cache(maxsize=20_000)
@@ -239,11 +217,9 @@ def _cues_for(word: str) -> tuple[_Cue, ...]:
 
 @lru_cache(maxsize=1)
 def _cues() -> dict[str, tuple[_Cue, ...]]:
-    labels: dict[str, Label] = {label: label for label in LABELS}
     cues: dict[str, tuple[_Cue, ...]] = {}
-    for line in lines("cues.txt"):
-        name, _, words = line.partition(": ")
-        cue = _Cue(labels[name.rstrip("+")], name.endswith("+"))
-        for one in words.split():
-            cues[one] = (*cues.get(one, ()), cue)
+    for label, ending in itertools.product(LABELS, ("", _NUMBERED_KEY)):
+        for word in getattr(_WORDS, label.lower() + ending, ()):
+            key = word.casefold()
+            cues[key] = (*cues.get(key, ()), _Cue(label, bool(ending)))
     return cues

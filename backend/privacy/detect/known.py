@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from backend.privacy import Label, Span
-from backend.privacy.lexicon import gazetteer, key, stem
+from backend.privacy.lexicon import gazetteer, key, privacy_words, stem
 
 WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['’ʼ](?=[^\W\d_])|-(?=[^\W\d_]))*")
 """A word: letters, with apostrophes and hyphens inside it."""
@@ -16,14 +16,11 @@ WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['’ʼ](?=[^\W\d_])|-(?=[^\W\d_]))*")
 _SHORTEST_PART = 3
 _SHORTEST_LOCAL_PART = 5
 _SHORTEST_EXACT = 4
-_PARTICLES = frozenset(
+_NO_NAMES = frozenset(
     {"van", "von", "der", "den", "del", "della", "dos", "das", "bin", "ibn", "ter", "zum", "zur"}
-    | {"und", "and", "the", "mrs", "prof", "herr", "frau", "пан", "пані", "господин", "госпожа"}
+    | {*privacy_words().joining_words, *privacy_words().titles}
 )
-_ROLES = frozenset(
-    {"info", "support", "sales", "admin", "office", "contact", "help", "service", "hello", "mail"}
-    | {"noreply", "no-reply", "team", "billing", "shop", "webmaster", "postmaster", "kontakt"}
-)
+_ROLES = frozenset(privacy_words().mailbox_roles)
 
 
 @dataclass(frozen=True)
@@ -66,9 +63,9 @@ class Known:
         """Patterns for what is sought as it is written, whatever the case."""
         mailboxes = [mail.partition("@")[0] for mail in self.emails]
         local_parts = [
-            one
-            for one in mailboxes
-            if len(one) >= _SHORTEST_LOCAL_PART and one.casefold() not in _ROLES
+            mailbox
+            for mailbox in mailboxes
+            if len(mailbox) >= _SHORTEST_LOCAL_PART and mailbox.casefold() not in _ROLES
         ]
         wanted: Mapping[Label, Iterable[str]] = {
             "EMAIL": self.emails,
@@ -128,23 +125,27 @@ def _is_meant(match: re.Match[str], text: str, spelt: frozenset[str]) -> bool:
 
 
 def _tells(word: str) -> bool:
-    return len(word) >= _SHORTEST_PART and bool(key(word)) and word.casefold() not in _PARTICLES
+    return len(word) >= _SHORTEST_PART and bool(key(word)) and word.casefold() not in _NO_NAMES
 
 
 def _words_of_mail(mail: str) -> tuple[str, ...]:
     local = mail.partition("@")[0]
     words = re.findall(r"[^\W\d_]{4,}", local)
     return (
-        () if local.casefold() in _ROLES else tuple(w for w in words if w.casefold() not in _ROLES)
+        ()
+        if local.casefold() in _ROLES
+        else tuple(word for word in words if word.casefold() not in _ROLES)
     )
 
 
 def _as_written(values: Iterable[str]) -> re.Pattern[str] | None:
     spelt = {" ".join(value.split()) for value in values}
-    kept = sorted((one for one in spelt if len(one) >= _SHORTEST_EXACT), key=len, reverse=True)
+    kept = sorted(
+        (value for value in spelt if len(value) >= _SHORTEST_EXACT), key=len, reverse=True
+    )
     if not kept:
         return None
-    either = "|".join(r"\s+".join(map(re.escape, one.split(" "))) for one in kept)
+    either = "|".join(r"\s+".join(map(re.escape, value.split(" "))) for value in kept)
     return re.compile(rf"(?<!\w)(?:{either})(?!\w)", re.IGNORECASE)
 
 

@@ -1,8 +1,7 @@
-"""People's names in a text: by the words around them, and by what the words themselves can be.
+"""People's names: by the words around them, and by what the words themselves can be.
 
-Capitalised words of a text, and runs of them that may be one name.
-
-Expressions that announce a name: `my name is`, `Mr`, a greeting, `From:` in a quoted mail.
+Capitalised words that stand together may be one name. Expressions such as `my name is`, `Mr`, a
+greeting or `From:` announce one; a strong cue makes a name of nearly every capitalised word.
 """
 
 from __future__ import annotations
@@ -15,42 +14,73 @@ from functools import lru_cache
 
 from backend.privacy import Span
 from backend.privacy.detect.known import WORD, stands_for
-from backend.privacy.lexicon import Role, gazetteer, lines, listed, role, stem
+from backend.privacy.lexicon import Role, gazetteer, is_cyrillic, privacy_words, role, stem
+from backend.system.languages import either, phrase_patterns
 
+_WORDS = privacy_words()
 _JOINS = re.compile(r"[:\s,.!?–—\-\"«„“(]{1,4}")
 _SENTENCE = re.compile(r"[^\s\w,;«»„“'’)(-]|\n|\A\Z")
 _ENDS = re.compile(r"\s*(?:[,.!?:;)|<\n(\[]|\Z)")
 _FOLLOWING = re.compile(r",?\s([A-Z][A-Za-z]+\.?)(?!\w)")
-_ACTS = re.compile(
-    r"\s(?:ordered|said|says|asked|told|wrote|called|lives|helped|works|needs|wants|bought|paid|sent|"
-    r"replied|answered|promised|sagte|schrieb|bestellte|hat|сказал\w*|написал\w*|замовил\w*|заказал\w*|"
-    r"сказала|попросил\w*|відповіл\w*|відповів|ответил\w*)\b"
+_ACTS = re.compile(rf"\s{either(_WORDS.deeds)}\b")
+_ANNOUNCES_SMALL = re.compile(
+    rf"\b{either(phrase_patterns(_WORDS.small_name_announcements))}\Z", re.IGNORECASE
 )
-_INTRODUCES = frozenset({"is", "ist", "heiße", "звати", "зовут"})
-_NAME_BEFORE = re.compile(r"\bname \Z", re.IGNORECASE)
 _CLOSES = frozenset(
-    {"thanks", "thx", "regards", "cheers", "sincerely", "best", "you", "wishes", "advance", "danke"}
-    | {
-        "grüße",
-        "gruß",
-        "grüßen",
-        "lg",
-        "mfg",
-        "дякую",
-        "спасибо",
-        "спасибі",
-        "повагою",
-        "уважением",
-    }
+    word.casefold() for word in (*_WORDS.closings, *_WORDS.closings_before_small_names)
 )
+_BEFORE_SMALL = _CLOSES | {
+    phrase.split()[-1].casefold() for phrase in _WORDS.small_name_announcements
+}
+_COMPANIES = frozenset(_WORDS.company_words)
 _END_OF_LINE = re.compile(r"[.!]?\s*(?:\n|\Z)")
 _BEFORE_NUMBER = re.compile(r"\.?\s\d")
 _LAST_LINE = re.compile(r"[ .!]*(?:\Z|\n\s*(?:\Z|[\w.+-]+@|\[|[+(\d]))")
+PARTICLE = frozenset(
+    {"van", "von", "der", "den", "de", "del", "della", "di", "da", "dos", "du", "la", "le", "el"}
+    | {"al", "bin", "ben", "ibn", "ter", "ten", "zu", "st"}
+)
+_MOST_WORDS = 4
+_CONTRACTION = re.compile(
+    r"(?:I|We|You|They|He|She|It|That|There|Who|What|Let)['’](?:m|ve|d|ll|re|s)|\w+n['’]t"
+)
+_PART_OF_PATH = re.compile(r"[\w@/\\_#.=&%$-]\Z")
+_GOES_ON_AS_PATH = re.compile(r"[\w@/\\_=&%]|\.\w|:/|-\d")
+_REACH_BACK = 24
+_SHORTEST_BEGINNING = 3
+
+
+@dataclass(frozen=True)
+class Word:
+    """A capitalised word or a particle; `gap` stands between it and the word before,
+    and `place` is its place among all the words of the text.
+    """
+
+    start: int
+    end: int
+    text: str
+    gap: str
+    role: Role
+    place: int
+
+    @property
+    def is_initial(self) -> bool:
+        """Whether it is one letter."""
+        return len(self.text) == 1
+
+
+@dataclass(frozen=True)
+class Cue:
+    """An expression; after a strong one nearly every capitalised word is a name."""
+
+    words: str
+    strong: bool
+    needs_colon: bool
 
 
 def find_people(text: str, words: Sequence[re.Match[str]], *, russian: bool) -> Iterator[Span]:
     """Names of people that nothing but the text tells of."""
-    capital = capitalised(text, words, russian=russian)
+    capital = _capitalised(text, words, russian=russian)
     place = 0
     while place < len(capital):
         word, name, why = capital[place], list[Word](), "a person's name"
@@ -59,7 +89,7 @@ def find_people(text: str, words: Sequence[re.Match[str]], *, russian: bool) -> 
             if cue:
                 why = f"after `{cue.words}`"
                 after = _after_strong if cue.strong else _after_weak
-                name = after(name_at(capital, place, text), cue, text)
+                name = after(_name_at(capital, place, text), cue, text)
             name = name or _alone(capital, place, text)
         if name and not _belongs_to_company(name, text):
             start, end = name[0].start, name[-1].end
@@ -70,16 +100,13 @@ def find_people(text: str, words: Sequence[re.Match[str]], *, russian: bool) -> 
 def find_small(words: Sequence[re.Match[str]], text: str, *, russian: bool) -> Iterator[Span]:
     """Names in small letters where only a name can stand: after `my name is`, or signing off."""
     for before, word in itertools.pairwise(words):
-        name, said = word.group(), before.group().casefold()
-        if said not in _INTRODUCES and said not in _CLOSES:
+        said, name = before.group().casefold(), word.group()
+        if said not in _BEFORE_SMALL or not name[0].islower() or len(name) < 3:
             continue
-        if not name[0].islower() or len(name) < 3 or word.start() - before.end() > 3:
+        if word.start() - before.end() > 3:
             continue
-        if said in ("is", "ist") and not _NAME_BEFORE.search(
-            text[max(0, before.start() - 6) : before.start()]
-        ):
-            continue
-        if said in _CLOSES and not _END_OF_LINE.match(text, word.end()):
+        signs_off = said in _CLOSES and _END_OF_LINE.match(text, word.end())
+        if not (signs_off or _announces_small(before, text)):
             continue
         kind = role(name.capitalize(), russian=russian)
         if kind.sure or kind.widespread:
@@ -103,18 +130,68 @@ def stems_of(names: Iterable[Span], *, russian: bool) -> frozenset[str]:
     return frozenset(filter(None, map(stem, telling)))
 
 
+def _capitalised(text: str, words: Sequence[re.Match[str]], *, russian: bool) -> list[Word]:
+    """The words that can be part of a name, each with what stands before it."""
+    found = []
+    end = 0
+    for place, match in enumerate(words):
+        word = match.group()
+        gap, end = text[end : match.start()], match.end()
+        particle = word in PARTICLE
+        if not (word[0].isupper() or particle) or (word == "I" and text[end : end + 1] != "."):
+            continue
+        if _CONTRACTION.fullmatch(word):
+            continue
+        if _PART_OF_PATH.search(gap) and not gap.endswith((". ", ".")):
+            continue
+        if _GOES_ON_AS_PATH.match(text, match.end()) and not _is_initial(word, text, match.end()):
+            continue
+        bare = word.removesuffix("'s").removesuffix("’s")
+        kind = Role() if particle or len(bare) == 1 else role(bare, russian=russian)
+        found.append(Word(match.start(), match.start() + len(bare), bare, gap, kind, place))
+    return found
+
+
+def _is_initial(word: str, text: str, end: int) -> bool:
+    return len(word) == 1 and text[end : end + 1] == "."
+
+
 def _cue_before(word: Word, text: str, words: Sequence[re.Match[str]]) -> Cue | None:
     """What the one to three words before announce, if nothing but a mark stands between."""
     before = words[max(0, word.place - 3) : word.place]
     if not before or not _JOINS.fullmatch(text, before[-1].end(), word.start):
         return None
     marked = ":" in text[before[-1].end() : word.start]
-    said = [one.group().casefold().replace("’", "'") for one in before]
+    said = [match.group().casefold().replace("’", "'") for match in before]
     for count in range(len(said), 0, -1):
-        cue = cue_for(" ".join(said[-count:]))
+        cue = _cue_for(" ".join(said[-count:]))
         if cue and (marked or not cue.needs_colon):
             return cue
     return None
+
+
+@lru_cache(maxsize=20_000)
+def _cue_for(words: str) -> Cue | None:
+    """The cue that these lower-case words are, if they are one."""
+    cues = _cues()
+    if words in cues or " " in words:
+        return cues.get(words)
+    for end in range(len(words), _SHORTEST_BEGINNING - 1, -1):
+        if words[:end] + "*" in cues:
+            return cues[words[:end] + "*"]
+    return None
+
+
+@lru_cache(maxsize=1)
+def _cues() -> dict[str, Cue]:
+    weak = (_WORDS.greetings, _WORDS.closings, _WORDS.self_introductions, _WORDS.kinship)
+    strong = (_WORDS.titles, _WORDS.name_announcements)
+    cues: dict[str, Cue] = {}
+    for lists, is_strong in ((weak, False), (strong, True)):
+        for phrase in itertools.chain(*lists):
+            words = phrase.removesuffix(":").casefold()
+            cues[words] = Cue(words, is_strong, phrase.endswith(":"))
+    return cues
 
 
 def _after_strong(name: list[Word], cue: Cue, text: str) -> list[Word]:
@@ -145,7 +222,7 @@ def _after_weak(name: list[Word], cue: Cue, text: str) -> list[Word]:
 
 def _alone(capital: Sequence[Word], place: int, text: str) -> list[Word]:
     """A name that only its own words give away."""
-    word, name = capital[place], name_at(capital, place, text)
+    word, name = capital[place], _name_at(capital, place, text)
     if word.is_initial:
         return name if _initial_and_surname(name, text) else []
     if len(name) > 1:
@@ -158,19 +235,19 @@ def _alone(capital: Sequence[Word], place: int, text: str) -> list[Word]:
 
 def _is_full_name(name: Sequence[Word]) -> bool:
     """Two words or more: a first name with a surname or an initial, in either order."""
-    first, rest = name[0].role, [one.role for one in name[1:] if not one.is_initial]
+    first, rest = name[0].role, [word.role for word in name[1:] if not word.is_initial]
     if first.sure:
         return True
     if all(word.text.isupper() for word in name):
-        return any(one.sure for one in rest)
-    if first.first and not first.widespread and rest and all(one.word for one in rest):
+        return any(kind.sure for kind in rest)
+    if first.first and not first.widespread and rest and all(kind.word for kind in rest):
         return False
     if first.first:
-        return not rest or any(one.last or (one.unknown and first.widespread) for one in rest)
-    if any(one.first and not one.word for one in rest):
+        return not rest or any(kind.last or (kind.unknown and first.widespread) for kind in rest)
+    if any(kind.first and not kind.word for kind in rest):
         return first.last or first.unknown
     return (first.last or (first.unknown and len(name[0].text) > 2)) and any(
-        (one.last or one.first) and (first.last or not one.word) for one in rest
+        (kind.last or kind.first) and (first.last or not kind.word) for kind in rest
     )
 
 
@@ -191,7 +268,7 @@ def _is_single_name(word: Word, capital: Sequence[Word], place: int, text: str) 
         _BEFORE_NUMBER.match(text, word.end)
         or text[max(0, word.start - 3) : word.start].rstrip()[-1:].isdigit()
     )
-    return likely or (kind.last and not kind.word and word.text[0] >= "\u0400")
+    return likely or (kind.last and not kind.word and is_cyrillic(word.text))
 
 
 def _closes_letter(text: str, word: Word) -> bool:
@@ -202,14 +279,9 @@ def _closes_letter(text: str, word: Word) -> bool:
 def _belongs_to_company(name: Sequence[Word], text: str) -> bool:
     following = _FOLLOWING.match(text, name[-1].end)
     named = {word.text.casefold() for word in name[1:]}
-    return bool(named & _kinds()) or (
-        following is not None and following.group(1).casefold() in _kinds()
+    return bool(named & _COMPANIES) or (
+        following is not None and following.group(1).casefold() in _COMPANIES
     )
-
-
-@lru_cache(maxsize=1)
-def _kinds() -> frozenset[str]:
-    return frozenset(listed("kinds.txt"))
 
 
 def _initial_and_surname(name: Sequence[Word], text: str) -> bool:
@@ -238,61 +310,9 @@ def _next_is_capital(capital: Sequence[Word], place: int, text: str) -> bool:
     return any(neighbours)
 
 
-PARTICLE = frozenset(
-    {"van", "von", "der", "den", "de", "del", "della", "di", "da", "dos", "du", "la", "le", "el"}
-    | {"al", "bin", "ben", "ibn", "ter", "ten", "zu", "st"}
-)
-_MOST_WORDS = 4
-_CONTRACTION = re.compile(
-    r"(?:I|We|You|They|He|She|It|That|There|Who|What|Let)['’](?:m|ve|d|ll|re|s)|\w+n['’]t"
-)
-_PART_OF_PATH = re.compile(r"[\w@/\\_#.=&%$-]\Z")
-_GOES_ON_AS_PATH = re.compile(r"[\w@/\\_=&%]|\.\w|:/|-\d")
-
-
-@dataclass(frozen=True)
-class Word:
-    """A capitalised word or a particle; `gap` stands between it and the word before,
-    and `place` is its place among all the words of the text.
-    """
-
-    start: int
-    end: int
-    text: str
-    gap: str
-    role: Role
-    place: int
-
-    @property
-    def is_initial(self) -> bool:
-        """Whether it is one letter."""
-        return len(self.text) == 1
-
-
-def capitalised(text: str, words: Sequence[re.Match[str]], *, russian: bool) -> list[Word]:
-    """The words that can be part of a name, each with what stands before it."""
-    found = []
-    end = 0
-    for place, match in enumerate(words):
-        word = match.group()
-        gap, end = text[end : match.start()], match.end()
-        particle = word in PARTICLE
-        if not (word[0].isupper() or particle) or (word == "I" and text[end : end + 1] != "."):
-            continue
-        if _CONTRACTION.fullmatch(word):
-            continue
-        if _PART_OF_PATH.search(gap) and not gap.endswith((". ", ".")):
-            continue
-        if _GOES_ON_AS_PATH.match(text, match.end()) and not _is_initial(word, text, match.end()):
-            continue
-        bare = word.removesuffix("'s").removesuffix("’s")
-        kind = Role() if particle or len(bare) == 1 else role(bare, russian=russian)
-        found.append(Word(match.start(), match.start() + len(bare), bare, gap, kind, place))
-    return found
-
-
-def _is_initial(word: str, text: str, end: int) -> bool:
-    return len(word) == 1 and text[end : end + 1] == "."
+def _name_at(capital: Sequence[Word], place: int, text: str) -> list[Word]:
+    """The words from a place on that read like one name."""
+    return _name_from(_run(capital, place, text))
 
 
 def _run(capital: Sequence[Word], place: int, text: str) -> list[Word]:
@@ -323,40 +343,5 @@ def _name_from(run: list[Word]) -> list[Word]:
     return name
 
 
-def name_at(capital: Sequence[Word], place: int, text: str) -> list[Word]:
-    """The words from a place on that read like one name."""
-    return _name_from(_run(capital, place, text))
-
-
-_SHORTEST_BEGINNING = 3
-
-
-@dataclass(frozen=True)
-class Cue:
-    """An expression; after a strong one nearly every capitalised word is a name."""
-
-    words: str
-    strong: bool
-    needs_colon: bool
-
-
-@lru_cache(maxsize=20_000)
-def cue_for(words: str) -> Cue | None:
-    """The cue that these lower-case words are, if they are one."""
-    cues = _cues()
-    if words in cues or " " in words:
-        return cues.get(words)
-    for end in range(len(words), _SHORTEST_BEGINNING - 1, -1):
-        if words[:end] + "*" in cues:
-            return cues[words[:end] + "*"]
-    return None
-
-
-@lru_cache(maxsize=1)
-def _cues() -> dict[str, Cue]:
-    cues: dict[str, Cue] = {}
-    for file, strong in (("greetings.txt", False), ("before_names.txt", True)):
-        for line in lines(file):
-            words = line.removesuffix(":")
-            cues[words] = Cue(words, strong, line.endswith(":"))
-    return cues
+def _announces_small(before: re.Match[str], text: str) -> bool:
+    return bool(_ANNOUNCES_SMALL.search(text[max(0, before.end() - _REACH_BACK) : before.end()]))

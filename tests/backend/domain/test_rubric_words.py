@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from backend.domain.rubric import LANGUAGES, QUALITY, RUBRICS, WORDS, Rubric, in_language
+from backend.domain.rubric import QUALITY, RUBRICS, Rubric, in_language, languages, translations
 
 
 @pytest.mark.parametrize("rubric", RUBRICS, ids=lambda rubric: rubric.name)
-@pytest.mark.parametrize("language", sorted(WORDS))
+@pytest.mark.parametrize("language", sorted(translations()))
 def test_every_text_of_every_rubric_is_translated_and_nothing_else(
     rubric: Rubric, language: str
 ) -> None:
@@ -18,15 +18,15 @@ def test_every_text_of_every_rubric_is_translated_and_nothing_else(
     assert there.title != rubric.title
     for ours, theirs in zip(rubric.criteria, there.criteria, strict=True):
         assert (theirs.key, theirs.weight) == (ours.key, ours.weight)
-        assert theirs.label != ours.label
-        assert theirs.question != ours.question
+        assert theirs.label not in ("", None, ours.label)
+        assert theirs.question not in ("", None, ours.question)
         assert len(set(theirs.anchors)) == 5
         assert not set(theirs.anchors) & set(ours.anchors)
-    keys = {one.key for one in rubric.criteria}
-    assert set(WORDS[language][rubric.name][1]) == keys
+    keys = {criterion.key for criterion in rubric.criteria}
+    assert set(translations()[language][rubric.name]["criteria"]) == keys
 
 
 def test_a_language_without_words_gets_the_original() -> None:
     assert in_language(QUALITY, "fr") == QUALITY
     assert in_language(QUALITY, "en") == QUALITY
-    assert LANGUAGES == ("en", "uk")
+    assert languages() == ("en", "uk")

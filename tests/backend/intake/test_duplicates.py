@@ -57,9 +57,9 @@ def test_the_labelled_pairs_of_real_threads_are_found() -> None:
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     labelled = [row.get("dup_group") for row in rows]
     pairs = {
-        (one, other)
-        for one, other in itertools.combinations(range(len(rows)), 2)
-        if labelled[one] is not None and labelled[one] == labelled[other]
+        (first, second)
+        for first, second in itertools.combinations(range(len(rows)), 2)
+        if labelled[first] is not None and labelled[first] == labelled[second]
     }
 
     found = {

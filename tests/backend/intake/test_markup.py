@@ -91,7 +91,7 @@ words = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=12)
     st.lists(words, min_size=1, max_size=6), st.sampled_from(["p", "div", "li", "td", "h2", "b"])
 )
 def test_no_word_is_lost_whatever_stands_around_it(said: list[str], tag: str) -> None:
-    source = "".join(f"<{tag}>{one}</{tag}> " for one in said)
+    source = "".join(f"<{tag}>{words}</{tag}> " for words in said)
 
     assert (
         text_of_html(source).replace("-", " ").replace("#", " ").replace("|", " ").split() == said

@@ -167,10 +167,10 @@ def test_real_threads_give_pairs_and_every_drop_has_its_reason() -> None:
 
     found = {row["id"]: pair_of(desk.conversation(of_forum_thread(row))) for row in rows}
 
-    reasons = Counter(one for one in found.values() if isinstance(one, str))
+    reasons = Counter(pair for pair in found.values() if isinstance(pair, str))
     silent = [row["id"] for row in rows if not any(r["by"] != "asker" for r in row["replies"])]
     assert all(isinstance(found[id_], str) for id_ in silent)
     assert reasons[UNANSWERED] == len(
         [row for row in rows if row["id"] in silent and not row["is_spam"]]
     )
-    assert sum(isinstance(one, Pair) for one in found.values()) >= 60
+    assert sum(isinstance(pair, Pair) for pair in found.values()) >= 60

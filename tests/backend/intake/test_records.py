@@ -23,7 +23,7 @@ def test_articles_come_in_each_language_and_unpublished_ones_do_not() -> None:
 
     found = desk.articles({"id": "5", "record": record, "translations": [uk]})
 
-    assert [(one.id, one.language, one.body) for one in found] == [
+    assert [(article.id, article.language, article.body) for article in found] == [
         ("5", "en", "## How\n\nOpen Settings"),
         ("5:uk", "uk", "Відкрийте"),
     ]

@@ -100,6 +100,9 @@ FOUND: list[tuple[str, Label, str]] = [
     ("С уважением, Пётр Семёнович Кузнецов", "NAME", "Пётр Семёнович Кузнецов"),
     ("Sehr geehrte Frau Dr. Lindemann,", "NAME", "Lindemann"),
     ("ich bin Jürgen Schäfer aus Ulm", "NAME", "Jürgen Schäfer"),
+    ("Guten Tag, ich heiße Rubija.", "NAME", "Rubija"),
+    ("mit lieben Grüßen\njürgen", "NAME", "jürgen"),
+    ("Bonjour Amandine, merci", "NAME", "Amandine"),
     ("Mit freundlichen Grüßen\nKatharina Vogt", "NAME", "Katharina Vogt"),
     ("Empfänger: Wolfgang von der Heide", "NAME", "Wolfgang von der Heide"),
 ]
@@ -126,7 +129,7 @@ STAYS = [
 ]
 
 
-@pytest.mark.parametrize(("text", "label", "value"), FOUND, ids=[one[2] for one in FOUND])
+@pytest.mark.parametrize(("text", "label", "value"), FOUND, ids=[value for _, _, value in FOUND])
 def test_personal_data_is_found_with_its_label(text: str, label: Label, value: str) -> None:
     assert (label, value) in [(span.label, span.value) for span in find(text)]
 

@@ -62,7 +62,7 @@ def test_finds_are_in_order_and_where_they_say(text: str) -> None:
     spans = find(text)
 
     assert [text[span.start : span.end] for span in spans] == [span.value for span in spans]
-    assert all(one.end <= other.start for one, other in itertools.pairwise(spans))
+    assert all(span.end <= after.start for span, after in itertools.pairwise(spans))
     assert {span.label for span in spans} <= set(LABELS)
 
 
@@ -127,8 +127,8 @@ def test_a_placeholder_that_still_grows_is_held_back() -> None:
 
     shown = [without_half(whole[:end]) for end in range(len(whole) + 1)]
 
-    assert all(whole.startswith(one) for one in shown)
-    assert not any(one.endswith(("[NAM", "[NAME_1", "[EMAIL_", "[")) for one in shown)
+    assert all(whole.startswith(text) for text in shown)
+    assert not any(text.endswith(("[NAM", "[NAME_1", "[EMAIL_", "[")) for text in shown)
     assert shown[-1] == whole
     assert "Dear [NAME_1], see [1]" in shown
 

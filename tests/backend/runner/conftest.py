@@ -51,6 +51,10 @@ class RunningRunner:
         lines = self.http.get("/metrics").text.splitlines()
         return sum(float(line.split()[-1]) for line in lines if line.startswith(f"{name} "))
 
+    def threads(self) -> int:
+        """The threads of its process."""
+        return len(list(Path(f"/proc/{self.process.pid}/task").iterdir()))
+
     def wait_until_ready(self) -> None:
         """Return once the model has answered its probe."""
         deadline = time.monotonic() + SECONDS_TO_START

@@ -1,4 +1,4 @@
-"""Engines without HTTP: replies asked of a batching engine that runs in a thread."""
+"""A model without HTTP: replies asked of batch schedulers that run in threads."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import queue
 import threading
 from collections.abc import Sequence
 
-from backend.runner.batching import Engine, Shape
+from backend.runner.batching import BatchLimits, BatchScheduler
 from backend.runner.delivery import Delivery, Event, Failed, Finished, Piece, Reply
 from backend.runner.metrics import Metrics
 from backend.runner.model import Context, Model
@@ -53,41 +53,43 @@ def publish(deliveries: Sequence[Delivery]) -> None:
 
 
 class Desk:
-    """Engines that run in threads until the test ends."""
+    """Schedulers that run in threads until the test ends."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self._running: list[tuple[Engine, threading.Thread | None, Context]] = []
+        self._running: list[tuple[BatchScheduler, threading.Thread | None, Context]] = []
 
-    def engine(
+    def scheduler(
         self, *, slots: int = 2, cells: int = 1024, queue: int = 9, run: bool = True
-    ) -> Engine:
-        """A new engine; with `run`, it works at once."""
+    ) -> BatchScheduler:
+        """A new scheduler; with `run`, it works at once."""
         context = Context(self.model, sequences=slots + 1, cells=cells, batch=64, threads=1)
-        shape = Shape(slots=slots, context=512, batch=64, queue=queue)
-        engine = Engine(self.model, context, shape=shape, metrics=Metrics(), publish=publish)
-        thread = threading.Thread(target=engine.run) if run else None
+        limits = BatchLimits(slots=slots, context=512, batch=64, queue=queue)
+        scheduler = BatchScheduler(
+            self.model, context, limits=limits, metrics=Metrics(), publish=publish
+        )
+        thread = threading.Thread(target=scheduler.run) if run else None
         if thread:
             thread.start()
-        self._running.append((engine, thread, context))
-        return engine
+        self._running.append((scheduler, thread, context))
+        return scheduler
 
     def close(self) -> None:
-        """End all engines and free their memory."""
-        for engine, thread, context in self._running:
-            engine.stop()
+        """End all schedulers and free their memory."""
+        for scheduler, thread, context in self._running:
+            scheduler.stop()
             if thread:
                 thread.join(SECONDS)
             context.close()
 
 
-def ask(engine: Engine, *asked: Asked) -> None:
-    for one in asked:
-        engine.submit(one.reply)
+def ask(scheduler: BatchScheduler, *asked: Asked) -> None:
+    for each in asked:
+        scheduler.submit(each.reply)
 
 
 def alone(desk: Desk, text: str, tokens: int = 12) -> str:
-    """The text an engine writes that does nothing else."""
+    """The text that a scheduler writes which does nothing else."""
     asked = Asked(text, tokens=tokens)
-    ask(desk.engine(), asked)
+    ask(desk.scheduler(), asked)
     return asked.text()

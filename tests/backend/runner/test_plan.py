@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as some
 
-from backend.runner.slots import ChunkPace, common_prefix, share, whole_rows
+from backend.runner.batching import ChunkPace, share, whole_rows
+from backend.runner.slots import common_prefix
 
 TOKENS = some.lists(some.integers(0, 2), max_size=30)
 
