@@ -1,6 +1,7 @@
 /**
- * What scripts/pack_extension puts into a package in place of this file: settings and words, as code,
- * because a product may forbid a widget to fetch from anywhere but its backend.
+ * Settings and words as code: scripts/pack_extension puts an organisation's own in place of this file.
+ *
+ * As code, because a product may forbid a widget to fetch from anywhere but its backend.
  */
 
 /** @type {Partial<import('./shared/settings.js').WidgetSettings>} */

@@ -1,6 +1,7 @@
 /**
- * What is used of CRM's SDK, as types only: nothing here runs. Answers are `unknown`, because their
- * shapes differ between what is documented and what is seen.
+ * What is used of CRM's SDK, as types only: nothing here runs.
+ *
+ * Answers are `unknown`, because their shapes differ between what is documented and what is seen.
  *
  * @typedef {(request: {url: string, headers: Record<string, string>, params: object,
  *   body?: unknown}) => Promise<unknown>} CrmHttp

@@ -1,6 +1,7 @@
 /**
- * What was written in a Desk ticket, read from Desk's own REST through a connection of Zoho's. The
- * SDK gives a ticket's description only.
+ * What was written in a Desk ticket, read from Desk's own REST through a connection of Zoho's.
+ *
+ * The SDK gives a ticket's description only.
  */
 
 import { plainText } from '../shared/plain_text.js'

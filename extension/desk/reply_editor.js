@@ -1,6 +1,7 @@
 /**
- * Putting a reply into Desk's reply editor. It takes text only while it is open and cannot be opened
- * from here, so a choice made before that is remembered.
+ * Puts a reply into Desk's reply editor, now or once it is open.
+ *
+ * It takes text only while it is open and cannot be opened from here, so a choice made before is remembered.
  */
 
 import { answered, NotInserted } from '../shared/host.js'

@@ -1,8 +1,4 @@
-/**
- * Gaps in a reply: placeholders such as `[NAME]` that nobody could fill, so an agent has to. A
- * numbered one (`[NAME_1]`) stands for one thing wherever it is; one without a number may stand for
- * another each time. Pure steps.
- */
+/** Gaps in a reply: placeholders such as `[NAME]` that nobody could fill, so an agent has to. */
 
 /**
  * @typedef {object} Gap
@@ -21,7 +17,8 @@
 const AROUND = 28
 
 /**
- * The text as words and gaps.
+ * The text as words and gaps. A numbered placeholder (`[NAME_1]`) stands for the same thing wherever it is;
+ * without a number it may stand for another each time.
  *
  * @param {string} text
  * @param {readonly string[]} placeholders  Those that are open, as the server names them.

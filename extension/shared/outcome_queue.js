@@ -1,7 +1,8 @@
 /**
- * Outcomes on their way to the backend: each is tried again, with backoff, until it arrived or was
- * refused. Models are trained on them, so none may get lost without a word. What holds no text is kept in
- * the browser, too; a text is not, so a sent reply that a reload forgets has to be found in its ticket again.
+ * Outcomes on their way to the backend: each is tried again, with backoff, until it arrived or was refused.
+ *
+ * Models are trained on them, so none is lost without a word. The browser keeps those without a text; a text
+ * is not kept, so a sent reply that a reload forgets has to be found in its ticket again.
  */
 
 import { markOf } from './likeness.js'

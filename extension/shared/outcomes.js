@@ -1,7 +1,4 @@
-/**
- * What becomes of replies: told as agents use them, and read from the ticket later without a click. Only
- * what clearly came from a reply counts; where a product does not tell, nothing is reported.
- */
+/** What becomes of replies: reported as agents use them, and read from the ticket later without a click. */
 
 import { holdsUnchanged, likeness, markOf } from './likeness.js'
 
@@ -142,7 +139,8 @@ export class Outcomes {
 }
 
 /**
- * The reply and the message that are most alike, if any clearly are; sent messages first.
+ * The reply and the message that are most alike, if any clearly are; sent messages first. Only what clearly
+ * came from a reply counts: where that is not known, nothing is reported.
  *
  * @param {Suggestion} suggestion
  * @param {readonly Message[]} messages

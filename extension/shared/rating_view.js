@@ -1,7 +1,4 @@
-/**
- * The rating form of one candidate: criteria as radio groups, made for the keyboard. Keys 1 to 5
- * score the focused criterion and move on; Tab moves between criteria; arrows move within one.
- */
+/** The rating form of one candidate: criteria as radio groups, made for the keyboard. */
 
 import { make, setText } from './dom.js'
 import { asProblem } from './problem.js'

@@ -1,7 +1,4 @@
-/**
- * A reply as HTML for a rich editor, from an allow-list: p, br, ul, ol, li, b, i and links to known
- * hosts. Every piece of the reply is escaped; the only tags are the ones written here.
- */
+/** A reply as HTML for a rich editor, from an allow-list of tags. */
 
 import { allowedAddress, BARE_LINK, MARKED_LINK, trimmed } from './links.js'
 import { clean } from './reply_text.js'
@@ -17,6 +14,9 @@ const DEEPEST = 4
 /** @typedef {{kind: 'p' | 'ul' | 'ol' | 'title', items: string[][]}} Block */
 
 /**
+ * The reply with p, br, ul, ol, li, b, i and links to known hosts. Every piece of it is escaped; the only tags
+ * are the ones written here.
+ *
  * @param {string} text
  * @param {readonly string[]} hosts  Where links may lead.
  * @returns {string}

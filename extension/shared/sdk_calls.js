@@ -1,6 +1,8 @@
 /**
- * Calls through a product's SDK. Its proxy wraps the backend's answer once or twice, as an object or as
- * JSON in a string, in more shapes than are documented; here all of them become a Response.
+ * Calls through a product's SDK: the request as it takes it, and its answer as a Response.
+ *
+ * Proxies wrap the backend's answer once or twice, as an object or as JSON in a string, in more shapes than
+ * are documented.
  */
 
 /** @typedef {Record<string, unknown>} Layer */

@@ -1,4 +1,4 @@
-/** Follow a suggestion to its end: by events where they get through, else by waiting polls. */
+/** Streams a suggestion to its end: by server-sent events where they get through, else by polling with backoff. */
 
 import { Problem } from './problem.js'
 import { isFinished, withChange, withoutLoss } from './suggestion.js'
@@ -34,10 +34,10 @@ export async function follow(api, start, { onChange, onConnection, signal, pause
   let suggestion = start
   let failures = 0
   let polls = 0
-  let barren = api.streams ? 0 : FAILED_STREAMS_BEFORE_POLLING
-  /** @param {Suggestion} told */
-  const seen = (told) => {
-    const next = withoutLoss(suggestion, told)
+  let emptyStreams = api.streams ? 0 : FAILED_STREAMS_BEFORE_POLLING
+  /** @param {Suggestion} received */
+  const show = (received) => {
+    const next = withoutLoss(suggestion, received)
     suggestion = next
     if (failures > 0) onConnection(false)
     failures = 0
@@ -46,21 +46,21 @@ export async function follow(api, start, { onChange, onConnection, signal, pause
   while (!isFinished(suggestion) && !signal.aborted) {
     const revision = suggestion.revision
     try {
-      if (barren >= FAILED_STREAMS_BEFORE_POLLING) {
-        seen(await api.suggestion(suggestion.id, { since: revision, signal }))
+      if (emptyStreams >= FAILED_STREAMS_BEFORE_POLLING) {
+        show(await api.suggestion(suggestion.id, { since: revision, signal }))
         const isPreparing = !hasWords(suggestion) && suggestion.revision !== revision
         if (isFinished(suggestion) || isPreparing) continue
         await pause(Math.min(BETWEEN_POLLS * GROWTH ** polls, BETWEEN_POLLS_AT_LAST))
         polls += 1
       } else {
-        await followStream(api, suggestion, { seen, signal })
-        barren = suggestion.revision === revision ? barren + 1 : 0
+        await followStream(api, suggestion, { show, signal })
+        emptyStreams = suggestion.revision === revision ? emptyStreams + 1 : 0
       }
     } catch (error) {
       if (signal.aborted) return
       if (!isPassing(error)) throw error
       failures += 1
-      barren = suggestion.revision === revision ? barren + 1 : 0
+      emptyStreams = suggestion.revision === revision ? emptyStreams + 1 : 0
       if (failures > 1) onConnection(true)
       await pause(Math.min(250 * 2 ** failures, 5000))
     }
@@ -73,9 +73,9 @@ export async function follow(api, start, { onChange, onConnection, signal, pause
  *
  * @param {Api} api
  * @param {Suggestion} start
- * @param {{seen: (next: Suggestion) => void, signal: AbortSignal}} watch
+ * @param {{show: (next: Suggestion) => void, signal: AbortSignal}} watch
  */
-async function followStream(api, start, { seen, signal }) {
+async function followStream(api, start, { show, signal }) {
   const stream = new AbortController()
   const stop = () => stream.abort()
   signal.addEventListener('abort', stop)
@@ -86,11 +86,11 @@ async function followStream(api, start, { seen, signal }) {
       clearTimeout(patience)
       const next = event.name === 'end' ? null : after(suggestion, event)
       if (!next || isFinished(next)) {
-        seen(await api.suggestion(start.id, { signal }))
+        show(await api.suggestion(start.id, { signal }))
         return
       }
       suggestion = next
-      seen(suggestion)
+      show(suggestion)
     }
   } catch (error) {
     throw stream.signal.aborted ? new Problem('unreachable') : error

@@ -1,4 +1,4 @@
-/** The panel's words: one JSON file a language, plurals by the language's own rules. */
+/** What the panel says in each language: one JSON file a language, plurals by the language's own rules. */
 
 /** @typedef {string | Record<string, string>} Entry  A sentence, or one for each plural category. */
 /** @typedef {Record<string, Entry>} Entries */

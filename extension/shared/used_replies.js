@@ -1,7 +1,8 @@
 /**
- * Replies that were used and of which it is not known yet what became of them. Kept in the browser,
- * so that a reload forgets none; no text is kept, only ids and a mark of the words. Many browsers
- * deny storage to a frame of another site: then the server is asked, once for each ticket.
+ * Replies that were used and of which it is not known yet what became of them.
+ *
+ * Kept in the browser, so that a reload forgets none; no text is kept, only ids and a mark of the words. Many
+ * browsers deny storage to a frame of another site: then the server is asked, once for each ticket.
  */
 
 /**

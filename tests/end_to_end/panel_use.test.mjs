@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { clean } from '../../extension/shared/reply_text.js'
 import { REPLIES } from '../extension/contract_content.mjs'
 import { allDone, card, main, message, SMALL, suggest, useScriptedPanel } from './scripted_panel.mjs'
+import { until } from './waiting.mjs'
 
 const HOSTILE = [
   '<img src="http://127.0.0.1:9/a.png" onerror="window.owned=1"><script>window.owned=1</script>',
@@ -43,6 +44,28 @@ test('a rating carries the flag, the comment and the ideal answer; copying takes
       },
     ])
     await page.waitForFunction(() => document.activeElement?.closest('[data-candidate=B]'))
+  }))
+
+test('outcomes that could not be reported are sent when the page goes, each counted once', () =>
+  onPage('outcomes_kept', SMALL, async (page) => {
+    await page.route('**/outcomes', (route) => route.abort())
+    await suggest(page)
+    await allDone(page)
+    const failed = page.waitForEvent('requestfailed')
+    await card(page, 'A').getByRole('button', { name: 'Insert reply A' }).click()
+    await failed
+    await page.getByRole('button', { name: 'Send' }).click()
+    await page.locator('.message.ours').waitFor()
+    assert.equal(server.outcomes.size, 0)
+    assert.doesNotMatch(await page.evaluate(() => JSON.stringify(localStorage)), /Henrik/)
+
+    await page.unroute('**/outcomes')
+    await page.reload()
+
+    await until(() => server.outcomes.size === 2)
+    await page.locator('.sa-body > *').first().waitFor()
+    await until(() => page.evaluate(() => localStorage.getItem('suggest-answer.outcomes') === '[]'))
+    assert.deepEqual([...server.outcomes.values()].map(({ kind, final_text }) => [kind, final_text]).sort(), [['inserted', undefined], ['sent', REPLIES[0]]])
   }))
 
 test('hostile text in tickets, replies and sources stays text', () =>

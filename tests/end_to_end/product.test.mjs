@@ -14,10 +14,11 @@ let product = /** @type {Awaited<ReturnType<typeof startProduct>>} */ (/** @type
 let browser
 
 before(async () => {
+  const starting = startBrowser().then((started) => (browser = started))
   product = await startProduct()
+  await starting
   const { models } = /** @type {{models: {active: boolean}[]}} */ (await (await fetch(`${product.base}/api/v1/models`)).json())
   assert.equal(models.filter(({ active }) => active).length, 3, 'The demo needs its three models: see demo/models.')
-  browser = await startBrowser()
 })
 after(() => endAll({ browser: () => browser?.close(), product: () => product?.stop() }))
 

@@ -25,6 +25,7 @@ export function useScriptedPanel() {
   beforeEach(() => {
     server.requests = []
     server.refusal = null
+    server.outcomes.clear()
     server.queue = { ahead: 0, seconds: null }
     server.sources = SOURCES
     server.script = () => REPLIES.map((text) => ({ text }))

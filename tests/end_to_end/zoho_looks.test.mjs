@@ -34,10 +34,9 @@ for (const product of /** @type {Product[]} */ (['desk', 'crm'])) {
   }
 
   test(`${product}, right to left, it mirrors`, () =>
-    onPage(product, `looks_${product}_rtl`, NARROW, async ({ page, widget }) => {
+    onPage(product, `looks_${product}_rtl`, NARROW, async ({ widget }) => {
       await suggest(widget)
       await widget.locator('#panel').evaluate((root) => root.setAttribute('dir', 'rtl'))
-      await page.waitForTimeout(100)
       const [label, state] = await Promise.all(['.sa-label', '.sa-state'].map((part) => card(widget, 'A').locator(part).boundingBox()))
       assert.ok(label && state && label.x > state.x)
       assert.deepEqual(await cutOff(widget), [])

@@ -35,12 +35,12 @@ export function useZoho(models, environment = {}) {
   const chats = new Chats()
   const parts = /** @type {{zoho: Zoho, browser: Browser, backend: Backend, chats: Chats, packed: Awaited<ReturnType<typeof packed>>}} */ ({ backend, chats })
   before(async () => {
-    parts.packed = await packed(BACKEND)
-    parts.zoho = new Zoho(parts.packed)
-    parts.browser = await startBrowser(await parts.zoho.start())
-    if (models === 'tiny') await backend.startTiny()
-    else if (models === 'mixed') await backend.startMixed(['alder', 'cedar'], await chats.start())
-    else await backend.startChats(NAMES, await chats.start())
+    const site = packed(BACKEND).then(async (zips) => {
+      parts.packed = zips
+      parts.zoho = new Zoho(zips)
+      parts.browser = await startBrowser(await parts.zoho.start())
+    })
+    await Promise.all([site, startModels(backend, chats, models)])
     parts.zoho.backend = backend.address
   })
   after(() => {
@@ -56,6 +56,17 @@ export function useZoho(models, environment = {}) {
   const onPage = (/** @type {Product} */ product, /** @type {string} */ name, /** @type {Options} */ options, /** @type {(opened: Opened) => Promise<void>} */ act) =>
     withPage(parts, { product, name, options, act })
   return { parts, onPage }
+}
+
+/**
+ * @param {Backend} backend
+ * @param {Chats} chats
+ * @param {'tiny' | 'chats' | 'mixed'} models
+ */
+async function startModels(backend, chats, models) {
+  if (models === 'tiny') await backend.startTiny()
+  else if (models === 'mixed') await backend.startMixed(['alder', 'cedar'], await chats.start())
+  else await backend.startChats(NAMES, await chats.start())
 }
 
 /** @typedef {{page: Page, widget: Frame, trouble: string[]}} Opened */

@@ -90,12 +90,12 @@ test('in a queue, its place is told; over a full one, what to do', () =>
 test('with no model running, it says so', () =>
   onPage('desk', 'desk_no_model', {}, async ({ widget }) => {
     await settled()
-    for (const name of ['alder', 'birch', 'cedar']) parts.backend.command('models', 'deactivate', name)
+    await everyModel('deactivate')
     try {
       await main(widget).click()
       assert.match(await message(widget, 'failed').innerText(), /No model is running/)
     } finally {
-      for (const name of ['alder', 'birch', 'cedar']) parts.backend.command('models', 'activate', name)
+      await everyModel('activate')
     }
   }))
 
@@ -107,6 +107,9 @@ test('a reply is copied even in a frame without the clipboard', () =>
     await widget.getByText(/is copied/).first().waitFor()
     assert.ok(GOOD.includes(await page.evaluate(() => navigator.clipboard.readText())))
   }))
+
+/** @param {'activate' | 'deactivate'} verb */
+const everyModel = (verb) => Promise.all(['alder', 'birch', 'cedar'].map((name) => parts.backend.command('models', verb, name)))
 
 /** Wait until the queue of earlier tests is empty. */
 async function settled() {

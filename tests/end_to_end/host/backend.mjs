@@ -1,10 +1,11 @@
 /** Real backends on free ports, over tiny models or over chat endpoints, that can be killed and come back. */
 
-import { execFileSync, spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { endProcess } from '../ending.mjs'
 import { freePort, ready } from '../product.mjs'
 
@@ -12,6 +13,7 @@ import { freePort, ready } from '../product.mjs'
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 const PYTHON = process.env['SUGGEST_ANSWER_PYTHON'] ?? '.venv/bin/python'
+const run = promisify(execFile)
 
 export class Backend {
   /** @type {ChildProcess | null} */
@@ -33,7 +35,7 @@ export class Backend {
   /** Three tiny models, an article and a solved ticket. */
   async startTiny() {
     await this.#prepare()
-    execFileSync(PYTHON, ['-m', 'tests.end_to_end.host.tiny_models', this.state], { cwd: ROOT })
+    await this.#python('tests.end_to_end.host.tiny_models', this.state)
     await this.start()
   }
 
@@ -45,7 +47,7 @@ export class Backend {
    */
   async startChats(names, baseUrl) {
     await this.#prepare()
-    for (const name of names) this.command('models', 'add-chat', name, baseUrl, '--active')
+    await this.#python('tests.end_to_end.host.chat_models', this.state, baseUrl, ...names)
     await this.start()
   }
 
@@ -57,15 +59,19 @@ export class Backend {
    */
   async startMixed(names, baseUrl) {
     await this.#prepare()
-    execFileSync(PYTHON, ['-m', 'tests.end_to_end.host.stored_answers', this.state], { cwd: ROOT })
-    for (const name of names) this.command('models', 'add-chat', name, baseUrl, '--active')
+    await this.#python('tests.end_to_end.host.stored_answers', this.state)
+    await this.#python('tests.end_to_end.host.chat_models', this.state, baseUrl, ...names)
     await this.start()
   }
 
   /** Run a command of the product's on this state. */
   command(/** @type {string[]} */ ...words) {
-    const all = ['-m', 'backend', '--state-dir', this.state, ...words]
-    return execFileSync(PYTHON, all, { cwd: ROOT, env: this.#environment, encoding: 'utf8' })
+    return this.#python('backend', '--state-dir', this.state, ...words)
+  }
+
+  /** @param {string} module @param {string[]} words */
+  #python(module, ...words) {
+    return run(PYTHON, ['-m', module, ...words], { cwd: ROOT, env: this.#environment })
   }
 
   async #prepare() {
