@@ -26,12 +26,12 @@ from backend.domain.model_card import ModelCard
 from backend.domain.passage import Passage, SolvedTicket
 from backend.domain.prompt import render
 from backend.domain.ticket import Ticket
+from backend.intake.jsonl import read_rows
 from backend.knowledge.ranking import nearest_answer, passages_for
 from backend.knowledge.store import solved_tickets
 from backend.services.demo import prepare_demo
 from backend.settings import Settings
 from backend.store.database import open_database
-from trainer.data.corpus import read_rows
 from trainer.gguf.quantise import quiet
 
 CORPUS = Path(__file__).parent / "corpus"

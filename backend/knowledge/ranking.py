@@ -1,15 +1,12 @@
-"""Finding what the help desk already answered: passages of articles and of solved tickets.
+"""Retrieval: finding the passages of articles and solved tickets that answer a question.
 
-FTS5 brings the few dozen passages that share the question's most telling words; they are then
-ranked by `backend.domain.similarity`. The two pools are ranked apart: an article also gains from
-similar solved tickets whose answers cite it, since agents know which page helps.
-
-How alike two texts are, from 0 to 1, by the words they share and how telling those are.
-
-Cosine of two term vectors, each term weighted by its rarity in the knowledge base. Three things
-make one threshold good for any corpus and any length of question: rarity itself runs from 0 to 1
-whatever the corpus holds; words of the question that are found nowhere still count against it; and
-a question of few telling words never reaches 1, since little was asked (`_DOUBT`).
+FTS5 brings the few dozen passages that share the question's most telling words. They are then
+ranked by how alike the texts are: the cosine of two term vectors, each term weighted by its rarity
+in the knowledge base. Three things make one threshold good for any corpus and any length of
+question: rarity runs from 0 to 1 whatever the corpus holds; words of the question that are found
+nowhere still count against a passage; and a question of few telling words never reaches 1, since
+little was asked (`_DOUBT`). Articles and solved tickets are ranked apart: an article also gains
+from similar solved tickets whose answers cite it, since agents know which page helps.
 """
 
 from __future__ import annotations
@@ -18,15 +15,20 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from sqlite_utils import Database
 
 from backend.domain.passage import Passage
-from backend.knowledge.lexical_index import passages_with, search_words
+from backend.knowledge.lexical_index import Tokenizer, passages_with
+from backend.privacy import generic
 
 Kind = Literal["article", "solved"]
+Counts = Mapping[str, int]
+Weights = Mapping[str, float]
+
 ARTICLE_THRESHOLD = 0.18  # chosen with scripts/bench/search.py
 SOLVED_THRESHOLD = 0.18
 _MOST_CHARACTERS = 8_000  # of a question: the rest rarely says more
@@ -36,41 +38,143 @@ _MOST_MATCHES = 3_000  # passages that FTS5 ranks: more words only bring what ha
 _SHORTLIST = 30
 _CITING = 30
 _CITED_ARTICLES = 4
-_COLUMNS = "key, kind, source_id, title, asked, text, url, weights"
+_TITLE_WEIGHT = 2.0
+_DOUBT = 2.0  # as if each question had this many more words, of the rarest, that match nothing
+_TRUST_IN_CITATIONS = 0.8
+_COLUMNS = "id, key, kind, source_id, title, asked, text, url, weights"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What search finds for a question: passages of both kinds, best first, one of each source."""
+
+    articles: tuple[Passage, ...] = ()
+    solved: tuple[Passage, ...] = ()
+
+    def best(self, *, articles: int, solved: int, threshold: float) -> list[Passage]:
+        """The best of both kinds with at least this score, best first: what a prompt gets."""
+        chosen = (*self.articles[:articles], *self.solved[:solved])
+        passages = [passage for passage in chosen if passage.score >= threshold]
+        return sorted(passages, key=lambda passage: -passage.score)
 
 
 @dataclass(frozen=True)
 class _Question:
     text: str
     weights: Weights
+    rarities: Weights
     expression: str
     exclude_source: str
 
 
 @dataclass(frozen=True)
-class _Found:
-    """A passage with its score and the id of its article or solved ticket."""
+class _Hit:
+    """A passage with the id of its article or solved ticket."""
 
     passage: Passage
     source_id: str
 
-    @property
-    def score(self) -> float:
-        return self.passage.score
+
+class Search:
+    """Finds passages in one knowledge database, for one caller at a time; to be closed at the end.
+
+    With `lengths` (see `passage_lengths`) a question takes a third of the time: for whoever asks
+    many questions of knowledge that does not change meanwhile.
+    """
+
+    def __init__(self, db: Database, *, lengths: Sequence[float] | None = None) -> None:
+        self._db = db
+        self._lengths = lengths
+        self._tokenizer = Tokenizer()
+
+    def close(self) -> None:
+        """Gives its memory back; the database stays open."""
+        self._tokenizer.close()
+
+    def find(self, question: str, *, exclude_source: str = "") -> Found:
+        """The passages most like the question, scored from 0 to 1.
+
+        With `exclude_source`, a ticket's own id, neither that solved ticket nor any other with the
+        very same text is found. Any text is a good question; one without words finds nothing.
+        """
+        asked = self._read(generic(question), exclude_source)
+        rows = self._shortlist(asked)
+        solved = _best_of_each(self._scored(asked, _of_kind("solved", rows, asked)))
+        citing = _citing(solved[:_CITING], self._db)
+        cited = _passages_of(citing, self._db)
+        articles = {row["key"]: row for row in (*_of_kind("article", rows, asked), *cited)}
+        hits = self._scored(asked, list(articles.values()))
+        ranked = _best_of_each(_with_citations(hit, citing) for hit in hits)
+        return Found(
+            articles=tuple(hit.passage for hit in ranked),
+            solved=tuple(hit.passage for hit in solved),
+        )
+
+    def _read(self, question: str, exclude_source: str) -> _Question:
+        words = self._tokenizer.search_words(question[:_MOST_CHARACTERS])
+        weights = term_weights({}, Counter(term for term, _ in words))
+        found = passages_with(weights, db=self._db)
+        rarities = _rarities(found, self._db)
+        chosen = _telling(weights, rarities, found)
+        expressions = dict(words)
+        return _Question(
+            text=_plain(question),
+            weights=weights,
+            rarities=rarities,
+            expression=" OR ".join(expressions[term] for term in chosen),
+            exclude_source=exclude_source,
+        )
+
+    def _shortlist(self, asked: _Question) -> list[dict[str, Any]]:
+        """The passages of each kind that FTS5 ranks first."""
+        if not asked.expression:
+            return []
+        ranked = self._db.execute(
+            """SELECT rowid, rowid IN (SELECT id FROM passages WHERE kind = 'article')
+               FROM passages_fts WHERE passages_fts MATCH ?
+               ORDER BY bm25(passages_fts, 2.0, 1.0, 1.0, 0.0), rowid""",
+            [f"{{title asked text}} : ({asked.expression})"],
+        )
+        chosen: dict[bool, list[int]] = {True: [], False: []}
+        for id_, is_article in ranked:
+            if len(chosen[bool(is_article)]) < _SHORTLIST:
+                chosen[bool(is_article)].append(id_)
+            elif all(len(ids) == _SHORTLIST for ids in chosen.values()):
+                break
+        ids = json.dumps(chosen[True] + chosen[False])
+        return list(
+            self._db.query(
+                f"""SELECT {_COLUMNS} FROM passages
+                    WHERE id IN (SELECT value FROM json_each(?))""",  # noqa: S608
+                [ids],
+            )
+        )
+
+    def _scored(self, asked: _Question, rows: Sequence[dict[str, Any]]) -> list[_Hit]:
+        weights: list[dict[str, float]] = [json.loads(row["weights"]) for row in rows]
+        vector = asked_vector(asked.weights, asked.rarities)
+        lengths = self._lengths_of(rows, weights)
+        return [
+            _Hit(_passage(row, similarity(vector, own, asked.rarities, length)), row["source_id"])
+            for row, own, length in zip(rows, weights, lengths, strict=True)
+        ]
+
+    def _lengths_of(
+        self, rows: Sequence[dict[str, Any]], weights: Sequence[Weights]
+    ) -> list[float]:
+        if self._lengths is not None:
+            return [self._lengths[row["id"]] for row in rows]
+        terms = set[str]().union(*weights)
+        rarities = _rarities(passages_with(terms, db=self._db), self._db)
+        return [length(own, rarities) for own in weights]
 
 
 def find_passages(
     question: str, *, db: Database, kind: Kind, limit: int, exclude_source: str = ""
 ) -> list[Passage]:
-    """The passages most like the question, best first, one of each source, scored from 0 to 1.
-
-    With `exclude_source`, a ticket's own id, neither that solved ticket nor any other with the
-    very same text is found. Any text is a good question; one without words finds nothing.
-    """
-    asked = _read(question, exclude_source, db)
-    solved = _solved(asked, db)
-    found = solved if kind == "solved" else _articles(asked, solved, db)
-    return [one.passage for one in found[:limit]]
+    """The passages of one kind that `Search.find` finds first."""
+    found = _found(question, exclude_source, db)
+    return list((found.articles if kind == "article" else found.solved)[:limit])
 
 
 def passages_for(
@@ -82,12 +186,9 @@ def passages_for(
     threshold: float = ARTICLE_THRESHOLD,
     exclude_source: str = "",
 ) -> list[Passage]:
-    """The best of both pools with at least this score, best first: what goes into a prompt."""
-    asked = _read(question, exclude_source, db)
-    all_solved = _solved(asked, db)
-    best = _articles(asked, all_solved, db)[:articles] + all_solved[:solved]
-    passages = [one.passage for one in best if one.score >= threshold]
-    return sorted(passages, key=lambda passage: -passage.score)
+    """The best of both kinds with at least this score, best first: what goes into a prompt."""
+    found = _found(question, exclude_source, db)
+    return found.best(articles=articles, solved=solved, threshold=threshold)
 
 
 def nearest_answer(
@@ -102,61 +203,110 @@ def nearest_answer(
 
     None if neither reaches its threshold.
     """
-    asked = _read(question, exclude_source, db)
-    solved = _solved(asked, db)
-    if solved and solved[0].score >= threshold_solved:
-        return solved[0].passage
-    articles = _articles(asked, solved, db)
-    if articles and articles[0].score >= threshold_article:
-        return articles[0].passage
-    return None
+    found = _found(question, exclude_source, db)
+    best = [passage for passage in found.solved[:1] if passage.score >= threshold_solved]
+    best += [passage for passage in found.articles[:1] if passage.score >= threshold_article]
+    return best[0] if best else None
 
 
-def _read(question: str, exclude_source: str, db: Database) -> _Question:
-    text = question[:_MOST_CHARACTERS]
-    words = search_words(text)
-    expressions = dict(words)
-    weights = term_weights({}, Counter(term for term, _ in words))
-    found = passages_with(weights, db=db)
+def passage_lengths(db: Database) -> list[float]:
+    """The length of each passage's vector, by the passage's `id`, as the knowledge is now."""
     total = int(db.table("passages").count)
-    worth = {term: weights[term] * rarity(found[term], total) for term in found}
+    highest = db.execute("SELECT coalesce(max(id), 0) FROM passages").fetchone()[0]
+    rarities = {
+        term: rarity(found, total) for term, found in db.execute("SELECT term, passages FROM terms")
+    }
+    lengths = [0.0] * (highest + 1)
+    for id_, weights in db.execute("SELECT id, weights FROM passages"):
+        lengths[id_] = length(json.loads(weights), rarities)
+    return lengths
+
+
+def rarity(found: int, total: int) -> float:
+    """From near 0 (a term of almost all passages) to 1 (of none): inverse document frequency."""
+    found = min(found, total)
+    return math.log1p((total - found + 0.5) / (found + 0.5)) / math.log1p(2 * total + 1)
+
+
+def term_weights(title: Counts, *fields: Counts) -> dict[str, float]:
+    """What each term weighs by its places alone; in a title it counts twice, however often."""
+    weights = dict.fromkeys(title, _TITLE_WEIGHT)
+    for field in fields:
+        for term, count in field.items():
+            weights[term] = round(weights.get(term, 0.0) + 1 + math.log(count), 2)
+    return weights
+
+
+@dataclass(frozen=True)
+class Vector:
+    """The weight of each term of a question, and the length that its products are divided by."""
+
+    weights: Weights
+    length: float
+
+
+def asked_vector(weights: Weights, rarities: Weights) -> Vector:
+    """The vector of a question. A term without a known rarity is the rarest there can be."""
+    weighted = {term: weight * rarities.get(term, 1.0) for term, weight in weights.items()}
+    return Vector(weighted, math.sqrt(_squares(weighted.values()) + _DOUBT))
+
+
+def length(weights: Weights, rarities: Weights) -> float:
+    """The length of a passage's vector."""
+    return math.sqrt(_squares(weights[term] * rarities.get(term, 1.0) for term in weights))
+
+
+def similarity(asked: Vector, passage: Weights, rarities: Weights, length: float) -> float:
+    """From 0 (no word in common) towards 1 (a long question, word for word).
+
+    `rarities` are those of the question's terms, and `length` is the passage's.
+    """
+    shared = asked.weights.keys() & passage.keys()
+    product = sum(
+        asked.weights[term] * (passage[term] * rarities.get(term, 1.0)) for term in sorted(shared)
+    )
+    return min(product / (asked.length * length), 1.0) if product else 0.0
+
+
+def with_citations(score: float, citing: Iterable[float]) -> float:
+    """A passage's score when answers to questions of these similarities cited its article.
+
+    Each citation takes its part of what is missing to 1, so the result stays from 0 to 1.
+    """
+    missing = 1.0 - score
+    for likeness in citing:
+        missing *= 1.0 - _TRUST_IN_CITATIONS * likeness
+    return 1.0 - missing
+
+
+def _found(question: str, exclude_source: str, db: Database) -> Found:
+    with closing(Search(db)) as search:
+        return search.find(question, exclude_source=exclude_source)
+
+
+def _rarities(found: Counts, db: Database) -> dict[str, float]:
+    total = int(db.table("passages").count)
+    by_number = {number: rarity(number, total) for number in set(found.values())}
+    return {term: by_number[number] for term, number in found.items()}
+
+
+def _telling(weights: Weights, rarities: Weights, found: Counts) -> list[str]:
+    """The terms that say most about a question and are worth looking up."""
     chosen: list[str] = []
     matches = 0
-    for term in sorted(worth, key=lambda term: (-worth[term], term))[:_MOST_WORDS]:
+    for term in sorted(found, key=lambda term: (-weights[term] * rarities[term], term)):
         matches += found[term]
-        if len(chosen) >= _FEWEST_WORDS and matches > _MOST_MATCHES:
+        if len(chosen) == _MOST_WORDS or (len(chosen) >= _FEWEST_WORDS and matches > _MOST_MATCHES):
             break
-        chosen.append(expressions[term])
-    return _Question(_plain(question), weights, " OR ".join(chosen), exclude_source)
+        chosen.append(term)
+    return chosen
 
 
-def _solved(asked: _Question, db: Database) -> list[_Found]:
-    rows = _shortlist(asked, "solved", db)
-    if asked.exclude_source:
-        rows = [row for row in rows if not _is_itself(row, asked)]
-    return _best_of_each(_scored(asked, rows, db))
-
-
-def _articles(asked: _Question, solved: Sequence[_Found], db: Database) -> list[_Found]:
-    citing = _citing(solved[:_CITING], db)
-    rows = _shortlist(asked, "article", db) + _passages_of(citing, db)
-    found = _scored(asked, list({row["key"]: row for row in rows}.values()), db)
-    return _best_of_each(
-        _with_score(one, with_citations(one.score, citing.get(one.source_id, ()))) for one in found
-    )
-
-
-def _shortlist(asked: _Question, kind: Kind, db: Database) -> list[dict[str, Any]]:
-    if not asked.expression:
-        return []
-    return list(
-        db.query(
-            f"""SELECT {_COLUMNS} FROM passages WHERE id IN (
-                    SELECT rowid FROM passages_fts WHERE passages_fts MATCH ?
-                    ORDER BY bm25(passages_fts, 2.0, 1.0, 1.0, 0.0) LIMIT {_SHORTLIST})""",  # noqa: S608
-            [f"kind : {kind} AND {{title asked text}} : ({asked.expression})"],
-        )
-    )
+def _of_kind(kind: Kind, rows: Iterable[dict[str, Any]], asked: _Question) -> list[dict[str, Any]]:
+    of_kind = [row for row in rows if row["kind"] == kind]
+    if kind == "article" or not asked.exclude_source:
+        return of_kind
+    return [row for row in of_kind if not _is_itself(row, asked)]
 
 
 def _is_itself(row: dict[str, Any], asked: _Question) -> bool:
@@ -167,8 +317,9 @@ def _plain(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
-def _citing(solved: Sequence[_Found], db: Database) -> dict[str, list[float]]:
-    likeness = {one.source_id: one.score for one in solved}
+def _citing(solved: Sequence[_Hit], db: Database) -> dict[str, list[float]]:
+    """By article, how alike the solved tickets are whose answers cite it."""
+    likeness = {hit.source_id: hit.passage.score for hit in solved}
     rows = db.query(
         """WITH cited AS (
                SELECT solved_tickets.id, value AS reference
@@ -197,18 +348,9 @@ def _passages_of(citing: dict[str, list[float]], db: Database) -> list[dict[str,
     )
 
 
-def _scored(asked: _Question, rows: Sequence[dict[str, Any]], db: Database) -> list[_Found]:
-    weights: list[dict[str, float]] = [json.loads(row["weights"]) for row in rows]
-    terms = set(asked.weights).union(*weights)
-    total = int(db.table("passages").count)
-    found = passages_with(terms, db=db)
-    by_number = {number: rarity(number, total) for number in set(found.values())}
-    rarities = {term: by_number[number] for term, number in found.items()}
-    vector = asked_vector(asked.weights, rarities)
-    return [
-        _Found(_passage(row, similarity(vector, passage_vector(own, rarities))), row["source_id"])
-        for row, own in zip(rows, weights, strict=True)
-    ]
+def _with_citations(hit: _Hit, citing: Mapping[str, Sequence[float]]) -> _Hit:
+    score = with_citations(hit.passage.score, citing.get(hit.source_id, ()))
+    return replace(hit, passage=replace(hit.passage, score=score))
 
 
 def _passage(row: dict[str, Any], score: float) -> Passage:
@@ -222,85 +364,16 @@ def _passage(row: dict[str, Any], score: float) -> Passage:
     )
 
 
-def _with_score(found: _Found, score: float) -> _Found:
-    return replace(found, passage=replace(found.passage, score=score))
-
-
-def _best_of_each(found: Iterable[_Found]) -> list[_Found]:
+def _best_of_each(hits: Iterable[_Hit]) -> list[_Hit]:
     """Best first; of each source, and of equal texts, only the best."""
-    kept: list[_Found] = []
+    kept: list[_Hit] = []
     seen: set[str] = set()
-    for one in sorted(found, key=lambda one: (-one.score, one.passage.key)):
-        if not seen & {one.source_id, one.passage.text}:
-            kept.append(one)
-            seen |= {one.source_id, one.passage.text}
+    for hit in sorted(hits, key=lambda hit: (-hit.passage.score, hit.passage.key)):
+        if not seen & {hit.source_id, hit.passage.text}:
+            kept.append(hit)
+            seen |= {hit.source_id, hit.passage.text}
     return kept
 
 
-_TITLE_WEIGHT = 2.0
-_DOUBT = 2.0  # as if each question had this many more words, of the rarest, that match nothing
-_TRUST_IN_CITATIONS = 0.8
-
-Counts = Mapping[str, int]
-Weights = Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Vector:
-    """The weight of each term of a text, and the length that its products are divided by."""
-
-    weights: Weights
-    length: float
-
-
-def rarity(found: int, total: int) -> float:
-    """From near 0 (a term of almost all passages) to 1 (of none): inverse document frequency."""
-    found = min(found, total)
-    return math.log1p((total - found + 0.5) / (found + 0.5)) / math.log1p(2 * total + 1)
-
-
-def term_weights(title: Counts, *fields: Counts) -> dict[str, float]:
-    """What each term weighs by its places alone; in a title it counts twice, however often."""
-    weights = dict.fromkeys(title, _TITLE_WEIGHT)
-    for field in fields:
-        for term, count in field.items():
-            weights[term] = round(weights.get(term, 0.0) + 1 + math.log(count), 2)
-    return weights
-
-
-def asked_vector(weights: Weights, rarities: Weights) -> Vector:
-    """The vector of a question. A term without a known rarity is the rarest there can be."""
-    weighted = _by_rarity(weights, rarities)
-    return Vector(weighted, math.sqrt(_squares(weighted) + _DOUBT))
-
-
-def passage_vector(weights: Weights, rarities: Weights) -> Vector:
-    """The vector of a passage."""
-    weighted = _by_rarity(weights, rarities)
-    return Vector(weighted, math.sqrt(_squares(weighted)))
-
-
-def similarity(asked: Vector, passage: Vector) -> float:
-    """From 0 (no word in common) towards 1 (a long question, word for word)."""
-    shared = asked.weights.keys() & passage.weights.keys()
-    product = sum(asked.weights[term] * passage.weights[term] for term in sorted(shared))
-    return min(product / (asked.length * passage.length), 1.0) if product else 0.0
-
-
-def with_citations(score: float, citing: Iterable[float]) -> float:
-    """A passage's score when answers to questions of these similarities cited its article.
-
-    Each citation takes its part of what is missing to 1, so the result stays from 0 to 1.
-    """
-    missing = 1.0 - score
-    for likeness in citing:
-        missing *= 1.0 - _TRUST_IN_CITATIONS * likeness
-    return 1.0 - missing
-
-
-def _by_rarity(weights: Weights, rarities: Weights) -> dict[str, float]:
-    return {term: weight * rarities.get(term, 1.0) for term, weight in weights.items()}
-
-
-def _squares(weights: Weights) -> float:
-    return sum(weight * weight for weight in weights.values())
+def _squares(weights: Iterable[float]) -> float:
+    return sum(weight * weight for weight in weights)

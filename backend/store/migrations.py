@@ -1,12 +1,15 @@
 """The schema, as steps that are only ever appended.
 
 Times are UTC in ISO 8601 with milliseconds. Ratings and scores are append-only: triggers refuse to
-change or delete them. The `candidates` table is the work queue (see `backend.store.queue`).
+change or delete them. The `candidates` table is the work queue (see `backend.store.queue`). The
+tables of knowledge are made by `backend.knowledge`, which the trainer has without this store.
 """
 
 from __future__ import annotations
 
 from sqlite_utils import Database, Migrations
+
+from backend.knowledge import store as knowledge
 
 migrations = Migrations("suggest_answer")
 
@@ -144,43 +147,10 @@ def m003_ratings_and_outcomes(db: Database) -> None:
 @migrations()
 def m004_knowledge(db: Database) -> None:
     """Articles and solved tickets, cut into passages that full-text search finds."""
-    db.execute("""
-        CREATE TABLE articles (
-            id TEXT PRIMARY KEY, title TEXT NOT NULL, summary TEXT NOT NULL, body TEXT NOT NULL,
-            url TEXT NOT NULL, language TEXT NOT NULL, updated TEXT NOT NULL
-        ) STRICT""")
-    db.execute("""
-        CREATE TABLE solved_tickets (
-            id TEXT PRIMARY KEY, subject TEXT NOT NULL, question TEXT NOT NULL,
-            answer TEXT NOT NULL, language TEXT NOT NULL, topic TEXT NOT NULL,
-            url TEXT NOT NULL, created TEXT NOT NULL, cited TEXT NOT NULL
-        ) STRICT""")
-    db.execute("""
-        CREATE TABLE passages (
-            id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE,
-            kind TEXT NOT NULL CHECK (kind IN ('article', 'solved')), source_id TEXT NOT NULL,
-            title TEXT NOT NULL, asked TEXT NOT NULL, text TEXT NOT NULL, url TEXT NOT NULL,
-            weights TEXT NOT NULL
-        ) STRICT""")
-    db.execute("CREATE INDEX passages_source ON passages(kind, source_id)")
-    db.table("passages").enable_fts(
-        ["title", "asked", "text", "kind"],
-        create_triggers=True,
-        tokenize="porter unicode61 remove_diacritics 2",
-    )
-    db.execute("CREATE VIRTUAL TABLE passages_terms USING fts5vocab('passages_fts', 'row')")
-    db.execute("""
-        CREATE TABLE terms (
-            term TEXT PRIMARY KEY, passages INTEGER NOT NULL
-        ) STRICT, WITHOUT ROWID""")
-    db.execute("CREATE INDEX articles_url ON articles(url)")
+    knowledge.create_tables(db)
 
 
 @migrations()
 def m005_raw_lines(db: Database) -> None:
     """Which lines of an export were read, by a mark of their content, and what became of them."""
-    db.execute("""
-        CREATE TABLE raw_lines (
-            file TEXT NOT NULL, id TEXT NOT NULL, mark TEXT NOT NULL, dropped TEXT NOT NULL,
-            PRIMARY KEY (file, id)
-        ) STRICT, WITHOUT ROWID""")
+    knowledge.create_raw_lines(db)

@@ -95,7 +95,7 @@ def test_no_example_quotes_its_own_answer_or_a_ticket_held_out(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("line", "says"),
-    [("{", "line 33, is no JSON"), ('{"subject": "no id"}', "line 33, is no object with an id")],
+    [("{", "line 33: this is no JSON"), ('{"subject": "no id"}', "line 33: there is no id")],
 )
 def test_a_broken_line_is_named(tmp_path: Path, line: str, says: str) -> None:
     articles, tickets = write_corpus(tmp_path)
@@ -114,7 +114,7 @@ def test_a_gzip_file_is_read_and_half_of_one_is_refused(tmp_path: Path) -> None:
     assert prepare(articles=articles, tickets=tickets, out=tmp_path)["kinds"]["ticket"] == 32
 
     tickets.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(BadInput, match=r"cannot be read: .*end-of-stream"):
+    with pytest.raises(BadInput, match=r"broken gzip file .*end-of-stream"):
         prepare(articles=articles, tickets=tickets, out=tmp_path)
 
 

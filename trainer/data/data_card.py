@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from trainer.data.splits import Held
+from trainer.data.splits import Splits
 
 DATA_CARD = "data_card.json"
 COUNTED_BY = "estimate: one token for three bytes of UTF-8, as serving counts without a tokenizer"
@@ -21,24 +21,27 @@ _LENGTHS = ("question", "answer", "passages")
 
 
 def data_card(
-    parts: Iterable[Path], facts: Mapping[str, Any], dropped: Counter[str], held: Held
+    tallies: Iterable[Mapping[str, Any]],
+    facts: Mapping[str, Any],
+    dropped: Counter[str],
+    splits: Splits,
 ) -> dict[str, Any]:
-    """The card of the examples in these parts; `facts` come first in it."""
+    """The card of the examples that were tallied; `facts` stand at its end."""
     counts: dict[str, Counter[str]] = {
         name: Counter() for name in ("splits", "kinds", "languages", "hits", "placeholders")
     }
     hits_in: dict[str, Counter[str]] = {}
     lengths: dict[str, Counter[int]] = {name: Counter() for name in _LENGTHS}
     unknown = 0
-    for one in _tallies(parts):
-        counts["splits"][one["split"]] += 1
-        counts["kinds"][one["kind"]] += 1
-        counts["languages"][one["language"]] += 1
-        counts["placeholders"].update(one["placeholders"])
-        hits_in.setdefault(one["kind"], Counter()).update(one["hits"])
+    for tally in tallies:
+        counts["splits"][tally["split"]] += 1
+        counts["kinds"][tally["kind"]] += 1
+        counts["languages"][tally["language"]] += 1
+        counts["placeholders"].update(tally["placeholders"])
+        hits_in.setdefault(tally["kind"], Counter()).update(tally["hits"])
         for name in _LENGTHS:
-            lengths[name][one[name]] += 1
-        unknown += one["unknown"]
+            lengths[name][tally[name]] += 1
+        unknown += tally["unknown"]
     return {
         "examples": counts["splits"].total(),
         "splits": _sorted(counts["splits"]),
@@ -46,9 +49,12 @@ def data_card(
         "languages": _sorted(counts["languages"]),
         "with_passages": lengths["passages"].total() - lengths["passages"][0],
         "split_rule": RULE,
-        "customers_known": held.customers,
-        "rows_of_one_customer_at_most": held.customer_cap,
-        "near_duplicates": {"groups": held.duplicate_groups, "beyond_the_first": held.duplicates},
+        "customers_known": splits.customers,
+        "rows_of_one_customer_at_most": splits.customer_cap,
+        "near_duplicates": {
+            "groups": splits.duplicate_groups,
+            "beyond_the_first": splits.duplicates,
+        },
         "dropped": _sorted(+dropped),
         "tokens": {"counted_by": COUNTED_BY}
         | {name: _spread(found) for name, found in lengths.items()},
@@ -65,11 +71,6 @@ def write_card(card: Mapping[str, Any], path: Path) -> None:
     """Writes the card as JSON, and beside it as a page to read."""
     path.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     path.with_suffix(".md").write_text("\n".join(_page(card)) + "\n", encoding="utf-8")
-
-
-def _tallies(parts: Iterable[Path]) -> Iterator[dict[str, Any]]:
-    for part in parts:
-        yield from json.loads(part.with_suffix(".tally").read_text(encoding="utf-8"))
 
 
 def _sorted(counts: Mapping[str, int]) -> dict[str, int]:
@@ -106,7 +107,9 @@ def _page(card: Mapping[str, Any]) -> Iterator[str]:
     tokens = dict(card["tokens"])
     yield f"## Lengths in tokens\n\nCounted by {tokens.pop('counted_by')}.\n"
     columns = ("median", "p95", "longest")
-    rows = ((name, *(spread.get(one, 0) for one in columns)) for name, spread in tokens.items())
+    rows = (
+        (name, *(spread.get(column, 0) for column in columns)) for name, spread in tokens.items()
+    )
     yield from _table(("Of", *columns), rows)
     yield "## Personal data\n"
     yield from _table(("Replaced by", "placeholders"), card["placeholders"].items())

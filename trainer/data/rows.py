@@ -1,23 +1,37 @@
-"""First half of `prepare`: every source becomes rows without personal data, in parts on disk.
+"""First half of `prepare`: every source becomes tickets without personal data, kept in a database.
 
-A part is written whole or not at all, so that a run that was stopped goes on with the next one.
+Work is done in pieces by several processes and kept piece by piece, so that a run that was stopped
+goes on with the next one. Of each ticket only a summary comes into memory, some three hundred bytes
+and a signature; its texts stay on the disk.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
-import zlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
-from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlite_utils import Database
 
 from backend.domain.errors import BadInput
 from backend.domain.example import Example
-from backend.domain.passage import SolvedTicket, solved_passage
-from backend.intake.deduplication import signature
+from backend.domain.passage import SolvedTicket
+from backend.intake.deduplication import PERMUTATIONS, signature
+from backend.intake.jsonl import (
+    Line,
+    Row,
+    bad_line,
+    read_lines,
+    rows_of,
+    solved_ticket_of,
+    text_in,
+)
 from backend.intake.language import language_of
 from backend.intake.raw_records import (
     TICKETS,
@@ -30,147 +44,242 @@ from backend.intake.raw_records import (
     redacted,
     refine,
 )
-from backend.system.files import opened, write_whole
-from backend.system.parallel import cut
-from trainer.data.corpus import solved_ticket
+from backend.system.database import connect, transaction
+from backend.system.parallel import cut, in_processes
 
-LINES = 200  # in one part
+LINES = 200  # in one piece
+RATED = ("examples", "ratings")
+"""The files of a folder that the backend's `export` wrote, without their ending."""
 TRUST = ("ticket", "rated", "sent", "ideal")
 """Where an answer comes from, the most trusted last: of near duplicates the best one stays."""
+Signatures = npt.NDArray[np.uint32]
 
 
 @dataclass(frozen=True)
-class Row:
-    """A solved ticket, or a rated reply, as it may be trained on; or why it is dropped."""
+class PreparedTicket:
+    """A solved ticket, or a rated reply, that may be trained on; or why it is dropped.
+
+    `source` is as in examples: `ticket:17`. The hashes are equal for texts of the same words.
+    """
 
     source: str
-    question: str = ""
-    answer: str = ""
-    title: str = ""
-    customer: str = ""
-    created: str = ""
-    language: str = ""
-    url: str = ""
     dropped: str = ""
-    signature: str = ""
+    ticket: SolvedTicket | None = None
+    customer: str = ""
+    asked_hash: str = ""
+    answer_hash: str = ""
+    signature: bytes = b""
 
-    def to_json(self) -> bytes:
-        """The row as a line."""
-        return json.dumps(asdict(self), ensure_ascii=False).encode() + b"\n"
+
+@dataclass(frozen=True, slots=True)
+class TicketSummary:
+    """What is known of a prepared ticket while splits are made; `id` is its place in the table."""
+
+    id: int
+    source: str
+    customer: str
+    created: str
+    trust: int
+    asked_hash: str
+    answer_hash: str
+
+    @property
+    def age(self) -> tuple[str, str]:
+        """A key by which tickets go from old to new, always in the same order."""
+        return self.created, self.source
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Some lines of one source, and the file to write their rows to."""
+    """Some lines of one file: of an export by their places, of JSONL as they are."""
 
-    kind: str
+    name: str
     path: Path
-    part: Path
-    first: int = 0
-    lines: tuple[bytes, ...] = ()
+    kind: str
+    lines: tuple[Line, ...] = ()
     task: Task | None = None
 
 
-def pieces_of_export(folder: Path, work: Path) -> tuple[list[Lines], Iterator[Piece]]:
-    """The tickets of an export folder, in pieces."""
+@dataclass(frozen=True)
+class Pieces:
+    """The work there is: how many lines in all, and all of them in pieces."""
+
+    lines: int = 0
+    pieces: Iterable[Piece] = field(default=())
+
+    def __add__(self, more: Pieces) -> Pieces:
+        return Pieces(self.lines + more.lines, chain(self.pieces, more.pieces))
+
+
+def pieces_of_export(folder: Path) -> Pieces:
+    """The tickets of an export folder."""
     files = [lines_that_count(path) for path in raw_files(folder, TICKETS)]
-
-    def pieces() -> Iterator[Piece]:
-        for lines in files:
-            name = "-".join(lines.path.parts[-2:]).removesuffix(".jsonl")
-            rows = ((id_, place, "") for id_, place in zip(lines.ids, lines.places, strict=True))
-            for number, piece in enumerate(cut(rows, LINES)):
-                part = work / f"{name}-{number:05}.rows"
-                yield Piece("raw", lines.path, part, task=Task(lines.path, piece))
-
-    return files, pieces()
+    return Pieces(sum(map(len, files)), chain.from_iterable(map(_pieces_of_raw, files)))
 
 
-def pieces_of_lines(kind: str, path: Path, work: Path) -> Iterator[Piece]:
-    """A JSONL file, also a gzipped one, in pieces."""
-    for number, lines in enumerate(cut(_lines(path), LINES)):
-        part = work / f"{kind}-{number:05}.rows"
-        yield Piece(kind, path, part, first=number * LINES + 1, lines=lines)
+def pieces_of_lines(kind: str, path: Path) -> Pieces:
+    """A JSONL file, also a gzipped one: `tickets`, or one of those that are rated."""
+    pieces = (
+        Piece(f"{kind}-{number:05}", path, kind, lines=lines)
+        for number, lines in enumerate(cut(read_lines(path), LINES))
+    )
+    return Pieces(sum(1 for _ in read_lines(path)), pieces)
 
 
-def line_count(path: Path) -> int:
-    """How many lines a JSONL file has."""
-    return sum(1 for _ in _lines(path))
+def open_rows(path: Path) -> Database:
+    """The database of prepared tickets and, later, of the examples that are made of them."""
+    db = connect(path)
+    db.execute("CREATE TABLE IF NOT EXISTS pieces (name TEXT PRIMARY KEY) STRICT")
+    db.execute("""
+        CREATE TABLE IF NOT EXISTS tickets (
+            id INTEGER PRIMARY KEY, source TEXT NOT NULL, dropped TEXT NOT NULL,
+            customer TEXT NOT NULL, asked_hash TEXT NOT NULL, answer_hash TEXT NOT NULL,
+            signature BLOB NOT NULL, subject TEXT NOT NULL, question TEXT NOT NULL,
+            answer TEXT NOT NULL, language TEXT NOT NULL, topic TEXT NOT NULL, url TEXT NOT NULL,
+            created TEXT NOT NULL, cited TEXT NOT NULL
+        ) STRICT""")
+    db.execute("""
+        CREATE TABLE IF NOT EXISTS batches (
+            number INTEGER PRIMARY KEY, lines TEXT NOT NULL, tallies TEXT NOT NULL
+        ) STRICT""")
+    return db
 
 
-def gather(piece: Piece) -> Path:
-    """Writes the rows of a piece, unless they are there already. Runs in any process."""
-    if not piece.part.exists():
-        if piece.task:
-            rows = [_of_outcome(outcome) for outcome in refine(piece.task)]
-        else:
-            rows = [row for row in _of_lines(piece) if row]
-        write_whole(piece.part, b"".join(_signed(row).to_json() for row in rows))
-    return piece.part
+def clean(pieces: Iterable[Piece], *, db: Database, processes: int) -> Iterator[int]:
+    """Keeps the tickets of each piece, unless that was done before; how many pieces are done."""
+    known = {name for (name,) in db.execute("SELECT name FROM pieces")}
+    left = (piece for piece in pieces if piece.name not in known)
+    for done, (name, tickets) in enumerate(
+        in_processes(tickets_of, left, processes=processes), start=len(known) + 1
+    ):
+        with transaction(db):
+            db.execute("INSERT INTO pieces (name) VALUES (?)", [name])
+            _keep(tickets, db)
+        yield done
 
 
-def rows_in(part: Path) -> Iterator[tuple[int, Row]]:
-    """The rows of a part, each with the place where it stands."""
-    place = 0
-    with part.open("rb") as file:
-        for line in file:
-            yield place, Row(**json.loads(line))
-            place += len(line)
+def tickets_of(piece: Piece) -> tuple[str, list[PreparedTicket]]:
+    """The name of a piece and what became of its lines. Runs in any process."""
+    if piece.task:
+        return piece.name, [_of_outcome(outcome) for outcome in refine(piece.task)]
+    read = _READERS[piece.kind]
+    tickets: list[PreparedTicket] = []
+    for number, row in rows_of(piece.lines, piece.path):
+        try:
+            found = read(row)
+        except BadInput as error:
+            raise bad_line(piece.path, number, error) from error
+        tickets += [found] if found else []
+    return piece.name, tickets
 
 
-def row_at(part: Path, place: int) -> Row:
-    """One row of a part."""
-    with part.open("rb") as file:
-        file.seek(place)
-        return Row(**json.loads(file.readline()))
+def read_summaries(db: Database, dropped: Counter[str]) -> tuple[list[TicketSummary], Signatures]:
+    """What is to be known of all tickets, with their MinHash signatures.
+
+    Raises BadInput if two tickets have one id but not the same words.
+    """
+    counts = db.execute("SELECT dropped, count(*) FROM tickets WHERE dropped <> '' GROUP BY 1")
+    dropped.update(dict(counts.fetchall()))
+    summaries: list[TicketSummary] = []
+    signatures = bytearray()
+    for row in db.execute(
+        """SELECT id, source, customer, created, asked_hash, answer_hash, signature
+           FROM tickets WHERE dropped = '' ORDER BY id"""
+    ):
+        id_, source, customer, created, asked_hash, answer_hash, marks = row
+        summaries.append(
+            TicketSummary(id_, source, customer, created, _trust(source), asked_hash, answer_hash)
+        )
+        signatures += marks
+    _refuse_equal_ids(summaries)
+    return summaries, np.frombuffer(signatures, dtype="<u4").reshape(-1, PERMUTATIONS)
 
 
-def _of_outcome(outcome: Outcome) -> Row:
-    if outcome.ticket is None:
-        return Row(f"ticket:{outcome.id}", dropped=outcome.dropped)
-    return _of_ticket(outcome.ticket, outcome.customer)
+def read_tickets(ids: Sequence[int], *, db: Database) -> Iterator[tuple[int, str, SolvedTicket]]:
+    """The id, source and ticket of the rows with these ids, in the order of the ids."""
+    rows = db.query(
+        """SELECT id, source, subject, question, answer, language, topic, url, created, cited
+           FROM tickets WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id""",
+        [json.dumps(ids)],
+    )
+    for row in rows:
+        id_, source = int(row.pop("id")), str(row.pop("source"))
+        cited = tuple(json.loads(row.pop("cited")))
+        yield id_, source, SolvedTicket(id=source.removeprefix("ticket:"), cited=cited, **row)
 
 
-def _of_ticket(ticket: SolvedTicket, customer: str) -> Row:
-    return Row(
-        source=f"ticket:{ticket.id}",
-        question=ticket.asked,
-        answer=ticket.answer,
-        title=solved_passage(ticket).title,
-        customer=customer,
-        created=ticket.created,
-        language=ticket.language or language_of(ticket.question, ticket.subject, ticket.answer),
-        url=ticket.url,
+def _pieces_of_raw(lines: Lines) -> Iterator[Piece]:
+    name = "-".join(lines.path.parts[-2:]).removesuffix(".jsonl")
+    rows = ((id_, place, "") for id_, place in zip(lines.ids, lines.places, strict=True))
+    for number, piece in enumerate(cut(rows, LINES)):
+        yield Piece(f"{name}-{number:05}", lines.path, "raw", task=Task(lines.path, piece))
+
+
+def _keep(tickets: Sequence[PreparedTicket], db: Database) -> None:
+    db.conn.executemany(
+        f"INSERT INTO tickets ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' for _ in _COLUMNS)})",  # noqa: S608
+        [_values(prepared) for prepared in tickets],
     )
 
 
-def _of_lines(piece: Piece) -> Iterator[Row | None]:
-    read = _READERS[piece.kind]
-    for number, line in enumerate(piece.lines, start=piece.first):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise BadInput(f"{piece.path}, line {number}, is no JSON: {error}.") from error
-        if not isinstance(row, dict) or not (row.get("id") or row.get("source")):
-            raise BadInput(f"{piece.path}, line {number}, is no object with an id.")
-        yield read(row)
+_TICKET_COLUMNS = ("subject", "question", "answer", "language", "topic", "url", "created")
+_COLUMNS = (
+    *("source", "dropped", "customer", "asked_hash", "answer_hash", "signature"),
+    *_TICKET_COLUMNS,
+    "cited",
+)
 
 
-def _ticket_row(row: Mapping[str, Any]) -> Row:
-    found = solved_ticket(row)
+def _values(prepared: PreparedTicket) -> list[object]:
+    ticket = prepared.ticket
+    return [
+        prepared.source,
+        prepared.dropped,
+        prepared.customer,
+        prepared.asked_hash,
+        prepared.answer_hash,
+        prepared.signature,
+        *(getattr(ticket, column) if ticket else "" for column in _TICKET_COLUMNS),
+        json.dumps(ticket.cited if ticket else ()),
+    ]
+
+
+def _of_outcome(outcome: Outcome) -> PreparedTicket:
+    if outcome.ticket is None:
+        return PreparedTicket(f"ticket:{outcome.id}", dropped=outcome.dropped)
+    return _of_ticket(f"ticket:{outcome.id}", outcome.ticket, outcome.customer)
+
+
+def _of_ticket(source: str, ticket: SolvedTicket, customer: str) -> PreparedTicket:
+    language = ticket.language or language_of(ticket.question, ticket.subject, ticket.answer)
+    return PreparedTicket(
+        source=source,
+        ticket=replace(ticket, language=language),
+        customer=customer,
+        asked_hash=_words_hash(ticket.asked),
+        answer_hash=_words_hash(ticket.answer),
+        signature=signature(ticket.asked).astype("<u4").tobytes(),
+    )
+
+
+def _ticket_row(row: Row) -> PreparedTicket:
+    found = solved_ticket_of(row)
     if isinstance(found, str):
-        return Row(f"ticket:{row['id']}", dropped=found)
+        return PreparedTicket(f"ticket:{row['id']}", dropped=found)
     known = row.get("customer") or row.get("contact")
-    customer = known if isinstance(known, str) else ""
-    return _of_ticket(redacted(found), pseudonym(customer))
+    customer = pseudonym(known if isinstance(known, str) else "")
+    return _of_ticket(f"ticket:{found.id}", redacted(found), customer)
 
 
-def _example_row(row: Mapping[str, Any]) -> Row | None:
+def _example_row(row: Row) -> PreparedTicket:
     """What the backend exported: tickets, sent replies, ideal answers, excellent candidates."""
-    kept = {name: row.get(name, "") for name in ("question", "answer", "source", "language")}
-    example = Example(**kept, created=str(row.get("created") or ""))
+    example = Example(
+        question=text_in(row, "question"),
+        answer=text_in(row, "answer"),
+        source=text_in(row, "source"),
+        language=text_in(row, "language"),
+        created=text_in(row, "created"),
+    )
     ticket = SolvedTicket(
         id=example.source,
         question=example.question,
@@ -178,45 +287,49 @@ def _example_row(row: Mapping[str, Any]) -> Row | None:
         language=example.language,
         created=example.created,
     )
-    return replace(_of_ticket(redacted(ticket), ""), source=example.source)
+    return _of_ticket(example.source, redacted(ticket), "")
 
 
-def _rating_row(row: Mapping[str, Any]) -> Row | None:
+def _rating_row(row: Row) -> PreparedTicket | None:
     """A rater's ideal answer; other ratings are no examples."""
-    if not (str(row.get("ideal_answer") or "").strip() and row.get("question")):
+    if not (text_in(row, "ideal_answer") and text_in(row, "question")):
         return None
-    kept = {
-        "question": row["question"],
-        "answer": row["ideal_answer"],
-        "source": f"ideal:{row['id']}",
-    }
-    return _example_row({**row, **kept})
+    source = f"ideal:{row.get('id')}"
+    return _example_row({**row, "answer": row["ideal_answer"], "source": source})
 
 
-_READERS: Mapping[str, Callable[[Mapping[str, Any]], Row | None]] = {
+_READERS: Mapping[str, Callable[[Row], PreparedTicket | None]] = {
     "tickets": _ticket_row,
     "examples": _example_row,
     "ratings": _rating_row,
 }
 
 
-def _signed(row: Row) -> Row:
-    if row.dropped:
-        return row
-    marks = base64.b85encode(signature(row.question).astype("<u4").tobytes()).decode()
-    return replace(row, signature=marks)
-
-
-def words_hash(*texts: str) -> str:
+def _words_hash(text: str) -> str:
     """Equal for texts of the same words, whatever the white space."""
-    plain = "\n".join(" ".join(text.split()) for text in texts)
-    return hashlib.sha256(plain.encode()).hexdigest()[:20]
+    return hashlib.sha256(" ".join(text.split()).encode()).hexdigest()[:20]
 
 
-def _lines(path: Path) -> Iterator[bytes]:
-    try:
-        with opened(path) as file:
-            yield from file
-    except (EOFError, OSError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise BadInput(f"{path} cannot be read: {reason}.") from error
+def _trust(source: str) -> int:
+    kind = source.partition(":")[0]
+    return TRUST.index(kind) if kind in TRUST else 0
+
+
+def _refuse_equal_ids(summaries: Sequence[TicketSummary]) -> None:
+    words: dict[str, tuple[str, str]] = {}
+    often = [
+        summary.source
+        for summary in summaries
+        if words.setdefault(summary.source, _words(summary)) != _words(summary)
+        and summary.source.startswith("ticket:")
+    ]
+    if often:
+        raise BadInput(
+            f"There are {len(often)} ids that stand for several tickets, "
+            f"{often[0].removeprefix('ticket:')} among them. Splits go by id, so each ticket needs "
+            "its own."
+        )
+
+
+def _words(summary: TicketSummary) -> tuple[str, str]:
+    return summary.asked_hash, summary.answer_hash

@@ -16,16 +16,13 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
-
 from backend.domain.example import Split
 from backend.intake.deduplication import groups
-from trainer.data.row_index import Light
+from trainer.data.rows import Signatures, TicketSummary
 
 CUSTOMER_SHARE = 0.05
 OLDER = "older ticket of a customer in golden"
@@ -39,14 +36,62 @@ Duplicates = Literal["drop", "together"]
 
 
 @dataclass(frozen=True)
-class Held:
-    """Each kept row's split, by place, and what was met on the way to it."""
+class SplitRules:
+    """How tickets are parted. The shares are golden's and validation's.
 
-    splits: dict[int, Split]
+    `near_duplicates`: of tickets asked alike keep the best one (`drop`), or keep all of them in one
+    split (`together`). `same_answers`: how many tickets may have the same answer word for word.
+    """
+
+    seed: int
+    golden_share: float
+    validation_share: float
+    near_duplicates: Duplicates
+    same_answers: int
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The split of each ticket that stays, by its place, and what was met on the way to it."""
+
+    by_place: Mapping[int, Split]
     duplicate_groups: int
     duplicates: int
     customer_cap: int | None
     customers: int
+
+
+def split_tickets(
+    tickets: Sequence[TicketSummary],
+    signatures: Signatures,
+    *,
+    rules: SplitRules,
+    article_examples: int,
+    dropped: Counter[str],
+) -> Splits:
+    """The split of each ticket that stays.
+
+    `article_examples` is how many examples articles add to the training set. What is left out is
+    counted in `dropped`.
+    """
+    kept = _without_copies(tickets, rules.same_answers, dropped)
+    alike = [[kept[place] for place in group] for group in groups(signatures[kept])]
+    if rules.near_duplicates == "drop":
+        worse = {place for group in alike for place in _worse(group, tickets)}
+        dropped["near duplicate of a ticket"] += len(worse)
+        units = _units([place for place in kept if place not in worse], tickets, ())
+    else:
+        units = _units(kept, tickets, alike)
+    splits = _split(units, tickets, rules, dropped)
+    cap = _cap_customers(splits, tickets, article_examples, dropped)
+    customers = {tickets[place].customer for place in splits} - {""}
+    return Splits(
+        by_place=dict(sorted(splits.items())),
+        duplicate_groups=len(alike),
+        duplicates=sum(len(group) - 1 for group in alike),
+        customer_cap=cap,
+        customers=len(customers),
+    )
 
 
 def fraction(text: str) -> float:
@@ -54,61 +99,49 @@ def fraction(text: str) -> float:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) / 2**64
 
 
-def hold_out(
-    rows: Sequence[Light],
-    signatures: npt.NDArray[np.uint32],
-    *,
-    shares: tuple[float, float],
-    seed: int,
-    rules: tuple[Duplicates, int, int],
-    dropped: Counter[str],
-) -> Held:
-    """The split of each row that stays. `shares` are golden's and validation's.
+def largest_cap(sizes: Sequence[int], others: int) -> int | None:
+    """How many rows each customer may have, so that none has more than 5 % of the training set.
 
-    `rules` are what to do with near duplicates, how many rows may have the same answer, and how
-    many rows articles add to the training set. What is left out is counted in `dropped`.
+    `sizes` are the customers' rows and `others` the rows of nobody. None if no cap can hold: fewer
+    than twenty customers and articles share the set. A lower cap than one that holds holds too, so
+    halving finds the largest, and customers are gone through once for each halving.
     """
-    duplicates, same_answers, others = rules
-    kept = _without_copies(rows, same_answers, dropped)
-    found = [[kept[place] for place in group] for group in groups(signatures[kept])]
-    extra = sum(len(group) - 1 for group in found)
-    if duplicates == "drop":
-        worse = {place for group in found for place in _worse(group, rows)}
-        dropped["near duplicate of a ticket"] += len(worse)
-        kept = [place for place in kept if place not in worse]
-        units = _units(kept, rows, ())
-    else:
-        units = _units(kept, rows, found)
-    splits = _split(units, rows, shares, seed, dropped)
-    cap = _cap(splits, rows, others, dropped)
-    known = len({rows[place].customer for place in splits if rows[place].customer})
-    return Held(dict(sorted(splits.items())), len(found), extra, cap, known)
+
+    def breaks(cap: int) -> bool:
+        return cap > CUSTOMER_SHARE * (others + sum(min(size, cap) for size in sizes))
+
+    cap = bisect_left(range(1, max(sizes, default=0) + 1), x=True, key=breaks)
+    return cap or None
 
 
-def _without_copies(rows: Sequence[Light], same_answers: int, dropped: Counter[str]) -> list[int]:
-    best = sorted(range(len(rows)), key=lambda place: (-rows[place].trust, rows[place].source))
+def _without_copies(
+    tickets: Sequence[TicketSummary], same_answers: int, dropped: Counter[str]
+) -> list[int]:
+    best = sorted(
+        range(len(tickets)), key=lambda place: (-tickets[place].trust, tickets[place].source)
+    )
     pairs: set[tuple[str, str]] = set()
     answers: Counter[str] = Counter()
     kept = []
     for place in best:
-        row = rows[place]
-        if (row.asked, row.answered) in pairs:
+        ticket = tickets[place]
+        if (ticket.asked_hash, ticket.answer_hash) in pairs:
             dropped["exact duplicate of a ticket"] += 1
-        elif answers[row.answered] >= same_answers:
+        elif answers[ticket.answer_hash] >= same_answers:
             dropped[f"answer given to {same_answers} others already"] += 1
         else:
-            pairs.add((row.asked, row.answered))
-            answers[row.answered] += 1
+            pairs.add((ticket.asked_hash, ticket.answer_hash))
+            answers[ticket.answer_hash] += 1
             kept.append(place)
     return sorted(kept)
 
 
-def _worse(group: Sequence[int], rows: Sequence[Light]) -> list[int]:
-    return sorted(group, key=lambda place: (rows[place].trust, rows[place].age))[:-1]
+def _worse(group: Sequence[int], tickets: Sequence[TicketSummary]) -> list[int]:
+    return sorted(group, key=lambda place: (tickets[place].trust, tickets[place].age))[:-1]
 
 
 def _units(
-    kept: Iterable[int], rows: Sequence[Light], together: Iterable[Sequence[int]]
+    kept: Iterable[int], tickets: Sequence[TicketSummary], together: Iterable[Sequence[int]]
 ) -> list[list[int]]:
     """Rows that must not be parted: one customer's, and those grouped with them."""
     kept = list(kept)
@@ -122,8 +155,8 @@ def _units(
 
     first: dict[str, int] = {}
     for place in kept:
-        if rows[place].customer:
-            parent[root(place)] = root(first.setdefault(rows[place].customer, place))
+        if tickets[place].customer:
+            parent[root(place)] = root(first.setdefault(tickets[place].customer, place))
     for group in together:
         for place in group[1:]:
             parent[root(place)] = root(group[0])
@@ -135,18 +168,17 @@ def _units(
 
 def _split(
     units: Sequence[list[int]],
-    rows: Sequence[Light],
-    shares: tuple[float, float],
-    seed: int,
+    tickets: Sequence[TicketSummary],
+    rules: SplitRules,
     dropped: Counter[str],
 ) -> dict[int, Split]:
-    ages = [sorted(rows[place].age for place in unit) for unit in units]
-    golden, moment = _golden(ages, shares[0])
+    ages = [sorted(tickets[place].age for place in unit) for unit in units]
+    golden, moment = _golden(ages, rules.golden_share)
     splits: dict[int, Split] = {}
     for number, unit in enumerate(units):
-        draw = fraction(f"{seed}:split:{min(rows[place].source for place in unit)}")
+        draw = fraction(f"{rules.seed}:split:{min(tickets[place].source for place in unit)}")
         for place in unit:
-            newer = moment is not None and rows[place].age >= moment
+            newer = moment is not None and tickets[place].age >= moment
             if number in golden and newer:
                 splits[place] = "golden"
             elif number in golden:
@@ -154,7 +186,7 @@ def _split(
             elif newer:
                 dropped[NEWER] += 1
             else:
-                splits[place] = "validation" if draw < shares[1] else "train"
+                splits[place] = "validation" if draw < rules.validation_share else "train"
     return splits
 
 
@@ -164,9 +196,9 @@ def _golden(units: Sequence[list[Age]], share: float) -> tuple[frozenset[int], A
     wanted = round(len(ages) * share)
     if not wanted:
         return frozenset(), None
-    moments = dict.fromkeys(ages[max(len(ages) - round(wanted * one), 0)] for one in _REACH)
+    moments = dict.fromkeys(ages[max(len(ages) - round(wanted * reach), 0)] for reach in _REACH)
     tried = [_held_out(units, moment, wanted) for moment in moments]
-    _, _, held, moment = min(tried, key=lambda one: one[:2])
+    _, _, held, moment = min(tried, key=lambda found: found[:2])
     return held, moment
 
 
@@ -189,32 +221,22 @@ def _held_out(
     return max(wanted - golden, 0), lost, frozenset(held), moment
 
 
-def _cap(
-    splits: dict[int, Split], rows: Sequence[Light], others: int, dropped: Counter[str]
+def _cap_customers(
+    splits: dict[int, Split],
+    tickets: Sequence[TicketSummary],
+    article_examples: int,
+    dropped: Counter[str],
 ) -> int | None:
-    """Leaves out a customer's oldest rows beyond 5 % of the training set; the cap that was used.
-
-    None if no cap can hold: fewer than twenty customers and articles share the set.
-    """
-    of: dict[str, list[int]] = defaultdict(list)
+    """Leaves out a customer's oldest rows beyond 5 % of the training set; the cap that was used."""
+    by_customer: dict[str, list[int]] = defaultdict(list)
     for place, split in splits.items():
         if split == "train":
-            of[rows[place].customer or rows[place].source].append(place)
-    sizes = sorted(map(len, of.values()))
-    if not sizes:
-        return None
-    cap = next(
-        (
-            cap
-            for cap in range(sizes[-1], 0, -1)
-            if cap <= CUSTOMER_SHARE * (others + sum(min(size, cap) for size in sizes))
-        ),
-        None,
-    )
+            by_customer[tickets[place].customer or tickets[place].source].append(place)
+    cap = largest_cap([len(places) for places in by_customer.values()], article_examples)
     if cap is None:
         return None
-    for places in of.values():
-        for place in sorted(places, key=lambda one: rows[one].age)[:-cap]:
+    for places in by_customer.values():
+        for place in sorted(places, key=lambda place: tickets[place].age)[:-cap]:
             del splits[place]
             dropped["more than 5 % from one customer"] += 1
     return cap

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.knowledge.ranking import (
+    Weights,
     asked_vector,
-    passage_vector,
+    length,
     rarity,
     similarity,
     term_weights,
@@ -22,10 +23,12 @@ rarities = st.fixed_dictionaries({term: st.floats(0.01, 1) for term in "abcd"})
 
 
 def alike(asked: str, text: str, title: str = "", known: dict[str, float] | None = None) -> float:
-    return similarity(
-        asked_vector(term_weights({}, Counter(asked.split())), known or {}),
-        passage_vector(term_weights(Counter(title.split()), Counter(text.split())), known or {}),
-    )
+    passage = term_weights(Counter(title.split()), Counter(text.split()))
+    return likeness(term_weights({}, Counter(asked.split())), passage, known or {})
+
+
+def likeness(asked: Weights, passage: Weights, known: Weights) -> float:
+    return similarity(asked_vector(asked, known), passage, known, length(passage, known))
 
 
 def test_rarity_runs_from_one_for_unseen_terms_down_to_nearly_none() -> None:
@@ -40,10 +43,7 @@ def test_rarity_runs_from_one_for_unseen_terms_down_to_nearly_none() -> None:
 def test_similarity_stays_from_zero_to_one(
     asked: Counter[str], title: Counter[str], text: Counter[str], known: dict[str, float]
 ) -> None:
-    score = similarity(
-        asked_vector(term_weights({}, asked), known),
-        passage_vector(term_weights(title, text), known),
-    )
+    score = likeness(term_weights({}, asked), term_weights(title, text), known)
 
     assert 0 <= score <= 1
     assert (score > 0) == bool(asked.keys() & (title.keys() | text.keys()))

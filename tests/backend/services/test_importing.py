@@ -83,12 +83,12 @@ def test_what_is_of_no_use_is_skipped_and_counted(db: Database, tmp_path: Path) 
     imported = brought_in(db, articles, tickets)
 
     assert imported.skipped == {
-        "articles without a body": 1,
-        "tickets without an answer": 2,
-        "tickets without a question": 1,
-        "lines with an id that a later line has too": 1,
+        "article without a body": 1,
+        "ticket without an answer": 2,
+        "ticket without a question": 1,
+        "line with an id that a later line has too": 1,
     }
-    assert "Skipped: 2 tickets without an answer." in str(imported)
+    assert "Skipped: ticket without an answer (2)." in str(imported)
     assert db.table("solved_tickets").get("lp-1")["answer"] == "A later line."
 
 

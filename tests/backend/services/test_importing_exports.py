@@ -89,7 +89,7 @@ def test_what_is_deleted_or_no_solved_ticket_any_more_is_removed(
     assert [one.id for one in solved_tickets(db=db)] == ["3"]
     assert [row["id"] for row in db.table("articles").rows] == ["6", "7"]
     assert {row["source_id"] for row in db.table("passages").rows} == {"3", "6", "7"}
-    assert "Removed: 5.\nDropped: 1 ticket spam." in str(imported)
+    assert "Removed: 5.\nDropped: ticket spam (1)." in str(imported)
     assert brought_in(tmp_path, db).removed == 0
 
 
