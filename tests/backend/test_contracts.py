@@ -59,7 +59,7 @@ WRONG = [
     ("backend.zoho", "backend.store"),
     ("backend.engines", "backend.store"),
     ("backend.intake", "backend.store"),
-    ("backend.store", "backend.knowledge"),
+    ("backend.knowledge", "backend.store"),
     ("backend.store", "backend.privacy"),
     ("backend.system", "backend.privacy"),
     ("backend.domain", "backend.system"),
