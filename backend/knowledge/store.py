@@ -21,7 +21,7 @@ from backend.knowledge.lexical_index import TOKENIZER, Tokenizer, recount_terms
 from backend.knowledge.ranking import term_weights
 from backend.privacy import generic
 from backend.system.database import open_migrated, transaction
-from backend.system.parallel import cut
+from backend.system.processes import cut
 
 BATCH = 500
 _SEARCHED = ("title", "asked", "text")

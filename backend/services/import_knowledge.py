@@ -45,7 +45,7 @@ from backend.knowledge.store import (
     remove_solved_tickets,
 )
 from backend.system.database import transaction
-from backend.system.parallel import cut, in_processes
+from backend.system.processes import cut, in_processes
 from backend.system.resources import processors
 
 _LINES = 100  # in one piece of work

@@ -1,17 +1,29 @@
-"""Child processes: kept alive with growing pauses, ended in order, gone when their parent is."""
+"""Our processes: each ends with its parent, is kept alive, or does a part of a long work."""
 
 from __future__ import annotations
 
 import ctypes
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
+from backend.domain.errors import Unavailable
+
+Piece = TypeVar("Piece")
+Result = TypeVar("Result")
+_AHEAD = 3  # pieces for each process that wait or are finished, so that memory stays bounded
 PARENT_VARIABLE = "SUGGEST_ANSWER_PARENT_PID"
 SOCKET_VARIABLE = "SUGGEST_ANSWER_LISTEN_FD"
 SERVE_LOCK = "serve.lock"
@@ -153,3 +165,57 @@ def end_with(parent: int) -> None:
     """The same for a forked process, which knows its parent."""
     os.environ[PARENT_VARIABLE] = str(parent)
     die_with_parent()
+
+
+def in_processes(
+    work: Callable[[Piece], Result], pieces: Iterable[Piece], *, processes: int
+) -> Iterator[Result]:
+    """Each piece's result, in order. With one process, or none, the work is done here.
+
+    Pieces and results must be picklable and `work` a function of a module. New processes are
+    started afresh, so nothing depends on what this one did before; they end when this one does.
+    Raises Unavailable if one of them was killed.
+    """
+    if processes <= 1:
+        yield from map(work, pieces)
+        return
+    pool = ProcessPoolExecutor(
+        processes,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_watch_parent,
+        initargs=(os.getpid(),),
+    )
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for piece in pieces:
+            waiting.append(pool.submit(work, piece))
+            if len(waiting) >= _AHEAD * processes:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    except BrokenProcessPool as error:
+        raise Unavailable(
+            "A process of this step was killed, most likely for want of memory. Free some, or use "
+            "fewer processes, and start it again: what was finished is kept."
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def cut(rows: Iterable[Piece], size: int) -> Iterator[tuple[Piece, ...]]:
+    """The rows in pieces of `size`, the last one shorter."""
+    left = iter(rows)
+    while piece := tuple(islice(left, size)):
+        yield piece
+
+
+def _watch_parent(parent: int) -> None:
+    """Leave Ctrl-C to the parent, and end when it is gone, however it went."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

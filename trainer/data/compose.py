@@ -27,7 +27,7 @@ from backend.privacy import generic, placeholders_in
 from backend.privacy.detect import find
 from backend.system.database import connect, transaction
 from backend.system.files import whole_file
-from backend.system.parallel import in_processes
+from backend.system.processes import in_processes
 from trainer.data.rows import read_tickets
 from trainer.data.splits import fraction
 

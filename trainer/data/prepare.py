@@ -26,7 +26,7 @@ from backend.domain.prompt import FORMAT
 from backend.intake import raw_records
 from backend.intake.raw_records import ARTICLES, TICKETS, raw_files
 from backend.system.files import sha256_of, whole_file
-from backend.system.parallel import cut
+from backend.system.processes import cut
 from backend.system.resources import processors
 from trainer.data.article_examples import read_articles, section_examples, unlike_held_out
 from trainer.data.compose import (

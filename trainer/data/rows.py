@@ -45,7 +45,7 @@ from backend.intake.raw_records import (
     refine,
 )
 from backend.system.database import connect, transaction
-from backend.system.parallel import cut, in_processes
+from backend.system.processes import cut, in_processes
 
 LINES = 200  # in one piece
 RATED = ("examples", "ratings")

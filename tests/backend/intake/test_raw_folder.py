@@ -11,7 +11,7 @@ import pytest
 
 from backend.domain.errors import BadInput, Unavailable
 from backend.intake.raw_records import line_at, lines_that_count, raw_files
-from backend.system.parallel import cut, in_processes
+from backend.system.processes import cut, in_processes
 
 
 def written(folder: Path, *lines: str) -> Path:
