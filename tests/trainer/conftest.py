@@ -1,4 +1,7 @@
-"""One tiny training for all tests of the trainer: each step's result is the next one's start."""
+"""One tiny training for all tests of the trainer: each step's result is the next one's start.
+
+A step that needs PyTorch is imported where it is taken: tests of the others start in a second.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,7 @@ import pytest
 
 from tests.trainer.tiny import LOOP, SETTINGS, SIZE, write_corpus
 from trainer.data.prepare import prepare, read_examples
-from trainer.gguf.merge import merge
-from trainer.tuning.pretrain import pretrain
 from trainer.tuning.settings import PretrainSettings
-from trainer.tuning.train import train
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +28,8 @@ def examples(workshop: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def base(workshop: Path, examples: Path) -> Path:
+    from trainer.tuning.pretrain import pretrain
+
     settings = PretrainSettings(size=SIZE, loop=LOOP, prompt_tokens=300)
     pretrain(read_examples(examples), out=workshop / "base", settings=settings)
     return workshop / "base"
@@ -35,10 +37,14 @@ def base(workshop: Path, examples: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def adapter(workshop: Path, base: Path, examples: Path) -> Path:
+    from trainer.tuning.train import train
+
     train(base=base, examples=examples, out=workshop / "adapter", settings=SETTINGS)
     return workshop / "adapter"
 
 
 @pytest.fixture(scope="session")
 def merged(workshop: Path, base: Path, adapter: Path) -> Path:
+    from trainer.gguf.merge import merge
+
     return merge(base=base, adapter=adapter, out=workshop / "merged")
