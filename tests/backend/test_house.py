@@ -15,6 +15,7 @@ from backend.domain import errors
 from backend.domain.errors import ProductError, problem_title, problem_type
 from backend.web.errors import STATUS, status_of
 from scripts.bench.__main__ import NAMES as BENCHMARKS
+from scripts.file_tree import with_tree
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OURS = ("backend", "trainer", "scripts", "demo", "tests", "extension")
@@ -39,6 +40,7 @@ def files(*endings: str) -> list[Path]:
 
 
 PYTHON = files(".py")
+PAGES = sorted((ROOT / "docs").glob("*.md"))
 
 
 def name_of(value: object) -> str:
@@ -128,18 +130,32 @@ def test_problems_are_named_in_words(name: str, kind: str, title: str) -> None:
     assert (problem_type(name), problem_title(name)) == (kind, title)
 
 
-def test_every_path_in_the_readme_exists() -> None:
-    readme = ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8") if readme.is_file() else ""
+@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=name_of)
+def test_every_path_that_a_page_names_exists(page: Path) -> None:
+    text = page.read_text(encoding="utf-8") if page.is_file() else ""
 
     assert [name for name in _paths(text) if not _exists(name)] == []
+
+
+def test_the_tree_in_the_map_is_the_tree() -> None:
+    if not PAGES:
+        pytest.skip("This copy has no docs.")
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+    assert page == with_tree(page), "Run `python -m scripts.file_tree --write`."
 
 
 def _paths(text: str) -> set[str]:
     """What stands in backticks or links and begins with one of our folders."""
     quoted = re.findall(r"`([^`\s]+)`|\]\(([^)\s#]+)[^)]*\)", text)
     names = {(code or link).removeprefix("./") for code, link in quoted}
-    return {name for name in names if name.split("/")[0] in {*OURS, "docs"} and "/" in name}
+    return {
+        name
+        for name in names
+        if name.split("/")[0] in {*OURS, "docs"}
+        and "/" in name
+        and not re.search(r"[A-Z]{2}", name)
+    }
 
 
 def _exists(name: str) -> bool:
