@@ -1,8 +1,6 @@
-"""The groups of settings: what can be set, its default, and what it means.
+"""Everything that can be set, as one value: environment over one TOML file over defaults.
 
-Settings as one value: environment over one TOML file over defaults.
-
-Read once, at the edge (`backend.cli`), and passed on as a value. A child process gets the same
+Read once, at the edge, and passed on as a value or by its groups. A child process gets the same
 value through its environment (`as_environment`).
 """
 
@@ -28,6 +26,9 @@ from pydantic_settings import (
 from backend.domain.errors import BadSettings
 from backend.system.loopback import LOOPBACK
 
+PREFIX = "SUGGEST_ANSWER_"
+FILE_VARIABLE = PREFIX + "SETTINGS"
+LOG_FILE = "suggest-answer.jsonl"
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"
 _ORIGIN = re.compile(
     rf"(?:https://{_LABEL}(?:\.{_LABEL})*|http://(?:localhost|127\.0\.0\.1))(?::[1-9]\d{{0,4}})?"
@@ -149,11 +150,6 @@ class ZohoSettings(Group):
     )
 
 
-PREFIX = "SUGGEST_ANSWER_"
-LOG_FILE = "suggest-answer.jsonl"
-FILE_VARIABLE = PREFIX + "SETTINGS"
-
-
 def default_state_dir() -> Path:
     """`var/` of the checkout this code runs from, else a folder of the user's own."""
     checkout = Path(__file__).resolve().parent.parent
@@ -210,15 +206,6 @@ class Settings(BaseSettings):
         return self.log_folder / LOG_FILE if self.log.to == "file" else None
 
 
-def settings_file() -> Path:
-    """The one TOML file: `SUGGEST_ANSWER_SETTINGS`, else `settings.toml` in the state directory."""
-    named = os.environ.get(FILE_VARIABLE)
-    if named:
-        return Path(named)
-    state_dir = os.environ.get(PREFIX + "STATE_DIR")
-    return (Path(state_dir) if state_dir else default_state_dir()) / "settings.toml"
-
-
 def read_settings(**overrides: Any) -> Settings:
     """The settings in force. Raises BadSettings, with each setting that is wrong and why."""
     named = os.environ.get(FILE_VARIABLE)
@@ -229,11 +216,11 @@ def read_settings(**overrides: Any) -> Settings:
         settings = Settings(**overrides)
     except ValidationError as error:
         found = "; ".join(
-            f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()
+            f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}" for wrong in error.errors()
         )
         raise BadSettings(
             f"Settings cannot be used: {found}. See `suggest-answer settings`."
-        ) from (error)
+        ) from error
     except SettingsError as error:
         raise BadSettings(
             f"Settings cannot be used: {error}. A list is written as JSON, such as "
@@ -243,6 +230,15 @@ def read_settings(**overrides: Any) -> Settings:
         raise BadSettings(f"{settings_file()} is no TOML: {error}.") from error
     _refuse_open_door(settings.web)
     return settings.model_copy(update={"state_dir": settings.state_dir.absolute()})
+
+
+def settings_file() -> Path:
+    """The one TOML file: `SUGGEST_ANSWER_SETTINGS`, else `settings.toml` in the state directory."""
+    named = os.environ.get(FILE_VARIABLE)
+    if named:
+        return Path(named)
+    state_dir = os.environ.get(PREFIX + "STATE_DIR")
+    return (Path(state_dir) if state_dir else default_state_dir()) / "settings.toml"
 
 
 def _refuse_unknown_variables() -> None:

@@ -3,9 +3,7 @@
 It holds the listening socket, so that a web process that is replaced drops no caller; it starts
 web and worker, and a runner for each GGUF that is wanted. Deploying, promoting and rolling back
 are rows: it starts the new runner, waits until that has answered, switches, and drains the old
-one.
-
-A runner as the supervisor holds it: a child that says its port, then that it is healthy.
+one. The cores are divided among the runners that there are, anew whenever their number changes.
 """
 
 from __future__ import annotations
@@ -42,7 +40,7 @@ from backend.store.models import (
 )
 from backend.system.database import storage_errors
 from backend.system.files import write_whole
-from backend.system.loopback import answers
+from backend.system.loopback import accepts, answers
 from backend.system.processes import SOCKET_VARIABLE, Child, Command, bare_environment
 from backend.system.resources import cores, free_memory, gigabytes
 
@@ -50,6 +48,14 @@ TICK_SECONDS = 0.1
 DRAIN_SECONDS = 60.0
 END_SECONDS = 5.0
 TROUBLE_SECONDS = 5.0
+KEY_VARIABLE = "SUGGEST_ANSWER_RUNNER_KEY"
+UNUSABLE = (2, 3)  # exit statuses: settings or file cannot be used, another try makes no sense
+MOST_FAILURES = 5  # in a row, without having been ready
+FAILED_SECONDS = 60.0
+HEALTH_SECONDS = 5.0
+MISSED_CHECKS = 6
+MEMORY_SECONDS = 10.0  # until a file that found no room in memory is tried again
+_MEMORY_SHARE = 0.95
 
 
 class Supervisor:
@@ -73,6 +79,7 @@ class Supervisor:
         self._draining: dict[str, float] = {}
         self._kept: dict[str, Runner] = {}
         self._warm_prefix = settings.state_dir / "warm_prefix.json"
+        self._cores = cores()
 
     def _child(self, module: str, listener: socket.socket | None = None) -> Child:
         environment = {**self._inherited(module), **as_environment(self._settings)}
@@ -140,7 +147,7 @@ class Supervisor:
             self._runners[name] = RunnerChild(
                 wanted[name],
                 settings=self._settings.runner,
-                threads=max(1, cores() // len(wanted)),
+                threads=self._threads_of_each(len(wanted.keys() | self._runners.keys())),
                 log_dir=self._logs,
                 warm_prefix=self._warm_prefix,
             )
@@ -152,6 +159,16 @@ class Supervisor:
                 runner.resume()
             runner.look()
             self._keep(runner)
+        self._divide_cores()
+
+    def _divide_cores(self) -> None:
+        """What one that failed or ended does not compute with is for the others."""
+        computing = [child for child in self._runners.values() if child.row.state != "failed"]
+        for child in computing:
+            child.use_threads(self._threads_of_each(len(computing)))
+
+    def _threads_of_each(self, runners: int) -> int:
+        return self._settings.runner.threads or max(1, self._cores // runners)
 
     def _keep(self, runner: RunnerChild) -> None:
         """Saves what is known of a runner, if that is not what was saved last."""
@@ -212,16 +229,6 @@ class Supervisor:
         self._log.info("stopped")
 
 
-KEY_VARIABLE = "SUGGEST_ANSWER_RUNNER_KEY"
-UNUSABLE = (2, 3)  # exit statuses: settings or file cannot be used, another try makes no sense
-MOST_FAILURES = 5  # in a row, without having been ready
-FAILED_SECONDS = 60.0
-HEALTH_SECONDS = 5.0
-MISSED_CHECKS = 6
-MEMORY_SECONDS = 10.0  # until a file that found no room in memory is tried again
-_MEMORY_SHARE = 0.95
-
-
 class RunnerChild:
     """One GGUF's runner. `look` moves it on; `row` is what the store should say of it."""
 
@@ -236,6 +243,7 @@ class RunnerChild:
     ) -> None:
         self.model = model
         self._key = secrets.token_urlsafe(24)
+        self._began_with = self._told = self._threads = threads
         errors = log_dir / f"runner-{model.name}.log"
         self._child = Child(
             Command(
@@ -253,6 +261,7 @@ class RunnerChild:
         self._port = 0
         self._said = b""
         self._checked = 0.0
+        self._tell_after = 0.0
         self._missed = 0
         self._failures = 0
         self._look_again = math.inf
@@ -278,8 +287,12 @@ class RunnerChild:
         elif self._state == "starting":
             if _healthy(self._port, 0.5):
                 self._state, self._missed, self._failures, self._problem = "ready", 0, 0, ""
-        elif time.monotonic() - self._checked > HEALTH_SECONDS:
-            self._check_health()
+        else:
+            self._attend(time.monotonic())
+
+    def use_threads(self, count: int) -> None:
+        """Computes with so many threads from now on; it is told when it is ready."""
+        self._threads = count
 
     def drain(self) -> None:
         """Takes no new work from now on."""
@@ -307,6 +320,7 @@ class RunnerChild:
             self._fail(problem, again_after=MEMORY_SECONDS)
         elif self._child.start_if_due():
             self._state, self._port, self._said = "starting", 0, b""
+            self._told = self._began_with
 
     def _fail(self, problem: str, *, again_after: float) -> None:
         self._state, self._problem = "failed", problem
@@ -336,6 +350,20 @@ class RunnerChild:
             if line.endswith(b"\n") and b'"listening"' in line:
                 self._port = int(json.loads(line)["port"])
 
+    def _attend(self, moment: float) -> None:
+        if moment - self._checked > HEALTH_SECONDS:
+            self._check_health()
+        elif self._told != self._threads and moment > self._tell_after:
+            self._tell_threads()
+
+    def _tell_threads(self) -> None:
+        """One that does not listen is told again later."""
+        url = f"http://127.0.0.1:{self._port}/threads"
+        if accepts(url, {"threads": self._threads}, key=self._key, timeout=0.5):
+            self._told = self._threads
+        else:
+            self._tell_after = time.monotonic() + HEALTH_SECONDS
+
     def _check_health(self) -> None:
         self._checked = time.monotonic()
         self._missed = 0 if _healthy(self._port, 2.0) else self._missed + 1
@@ -349,7 +377,7 @@ class RunnerChild:
 def _arguments(model: Model, settings: RunnerSettings, threads: int) -> list[str]:
     arguments = [sys.executable, "-m", "backend.runner", "--model", model.path, "--port", "0"]
     arguments += ["--name", model.name, "--sha256", model.sha256]
-    arguments += ["--slots", str(settings.slots), "--threads", str(settings.threads or threads)]
+    arguments += ["--slots", str(settings.slots), "--threads", str(threads)]
     if settings.context:
         arguments += ["--context", str(settings.context)]
     if settings.batch:

@@ -18,7 +18,7 @@ from sqlite_utils import Database
 from backend.domain.errors import Unavailable, UnusableModel
 from backend.privacy.detect import recogniser_named, warm_up
 from backend.privacy.placeholders import redact
-from backend.services.answer import Answered, Writers, answer
+from backend.services.answer import Answered, Engines, answer
 from backend.settings import Settings, read_settings
 from backend.store import queue
 from backend.store.database import open_database
@@ -41,7 +41,7 @@ class Worker:
     settings: Settings
     db: Database
     log: structlog.typing.FilteringBoundLogger
-    writers: Writers
+    engines: Engines
     tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     running: Counter[str] = field(default_factory=Counter)
     absent_since: dict[str, float] = field(default_factory=dict)
@@ -73,7 +73,9 @@ class Worker:
         known = {model.name: model for model in models(self.db)}
         running = runners(self.db)
         while True:
-            free = [name for name, model in known.items() if self._room(model, running.get(name))]
+            free = [
+                name for name, model in known.items() if self._has_slot(model, running.get(name))
+            ]
             try:
                 work = queue.claim(
                     free, lease_seconds=self.settings.suggest.lease_seconds, db=self.db
@@ -96,7 +98,7 @@ class Worker:
         if task.done() and not task.cancelled() and (error := task.exception()):
             self.log.error("worker_error", exc_info=error)
 
-    def _room(self, model: Model, runner: Runner | None) -> bool:
+    def _has_slot(self, model: Model, runner: Runner | None) -> bool:
         if model.kind == "nearest":
             return True
         if model.kind == "chat":
@@ -110,7 +112,7 @@ class Worker:
     async def _answer(self, work: Work, model: Model, runner: Runner | None) -> None:
         log = self.log.bind(candidate=work.candidate_id, model=model.name, attempt=work.attempts)
         try:
-            engine = self.writers.engine(model, runner=runner, exclude_source=work.external_id)
+            engine = self.engines.engine(model, runner=runner, exclude_source=work.external_id)
             how = await answer(work, model=model, engine=engine, settings=self.settings, db=self.db)
             log.info("candidate_" + how.state, **_facts(how))
         except UnusableModel as error:
@@ -190,7 +192,7 @@ def _facts(how: Answered) -> dict[str, object]:
     }
 
 
-async def work(settings: Settings) -> None:
+async def run_worker(settings: Settings) -> None:
     """Runs a worker until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -201,10 +203,10 @@ async def work(settings: Settings) -> None:
     warm_up()
     recogniser_named(settings.privacy.recogniser)
     log.info("worker_started")
-    await Worker(settings, db, log, Writers(settings, db)).run(stop)
+    await Worker(settings, db, log, Engines(settings, db)).run(stop)
     log.info("worker_stopped")
 
 
 if __name__ == "__main__":
     die_with_parent()
-    asyncio.run(work(read_settings()))
+    asyncio.run(run_worker(read_settings()))

@@ -23,8 +23,8 @@ from backend.domain.passage import plain
 from trainer.data.prepare import Choices, prepare, read_examples
 from trainer.gguf.export import Export, export
 from trainer.gguf.merge import merge
-from trainer.tuning.pretrain import CITED, PretrainSettings, pretrain
-from trainer.tuning.settings import LoopSettings, preset_named
+from trainer.tuning.pretrain import CITED, pretrain
+from trainer.tuning.settings import LoopSettings, PretrainSettings, preset_named
 from trainer.tuning.train import train
 
 HERE = Path(__file__).parent

@@ -145,7 +145,7 @@ def nearest_share(desk: Desk) -> float:
 def _topics(key: str, desk: Desk) -> set[str]:
     """What a passage is about."""
     source = key.partition(":")[2].partition("#")[0]
-    return {one.topic for one in desk.solved if source == one.id or source in one.cited}
+    return {solved.topic for solved in desk.solved if source == solved.id or source in solved.cited}
 
 
 def _reply(loaded: Any, ticket: dict[str, Any], desk: Desk, budget: int, passages: str) -> Reply:
@@ -158,7 +158,9 @@ def _reply(loaded: Any, ticket: dict[str, Any], desk: Desk, budget: int, passage
     )
     text = answer["choices"][0]["message"]["content"] or ""
     seconds = time.monotonic() - started
-    likeness, topic = max((likeness_of(text, one.answer), one.topic) for one in desk.solved)
+    likeness, topic = max(
+        (likeness_of(text, solved.answer), solved.topic) for solved in desk.solved
+    )
     return Reply(text, likeness, topic == ticket["topic"], seconds)
 
 

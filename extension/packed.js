@@ -6,5 +6,5 @@
 /** @type {Partial<import('./shared/settings.js').WidgetSettings>} */
 export const settings = {}
 
-/** @type {Record<string, import('./shared/words.js').Entries>} By language; others are fetched. */
+/** @type {Record<string, import('./shared/translations.js').Entries>} By language; others are fetched. */
 export const strings = {}

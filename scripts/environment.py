@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
@@ -37,19 +37,29 @@ class Part:
     requirements: tuple[str, ...]
     packages_of_node: str | None = None
 
+    def covers(self, other: "Part") -> bool:
+        """Whether nothing is missing for the other once this is there."""
+        return (
+            set(other.programs) <= set(self.programs)
+            and set(other.requirements) <= set(self.requirements)
+            and other.packages_of_node in (None, self.packages_of_node)
+        )
 
+
+TEST = Part(
+    (
+        system_packages.COMPILER,
+        system_packages.NODE,
+        system_packages.NPM,
+        system_packages.BROWSER,
+    ),
+    ("requirements.txt", "requirements-dev.txt", "trainer/requirements.txt"),
+    packages_of_node="extension",
+)
 PARTS = {
     "run": Part((system_packages.COMPILER,), ("requirements.txt",)),
-    "test": Part(
-        (
-            system_packages.COMPILER,
-            system_packages.NODE,
-            system_packages.NPM,
-            system_packages.BROWSER,
-        ),
-        ("requirements.txt", "requirements-dev.txt", "trainer/requirements.txt"),
-        packages_of_node="extension",
-    ),
+    "test": TEST,
+    "mutants": replace(TEST, requirements=(*TEST.requirements, "requirements-mutants.txt")),
 }
 
 
@@ -91,8 +101,9 @@ def _set_up(name: str) -> None:
             ["npm", "ci", "--no-audit", "--no-fund", "--prefix", part.packages_of_node],
             log=LOG,
         )
-    for ready in {"run", name}:
-        _stamp(ready).write_text(_fingerprint(ready), encoding="utf-8")
+    for ready, other in PARTS.items():
+        if part.covers(other):
+            _stamp(ready).write_text(_fingerprint(ready), encoding="utf-8")
 
 
 def _current(name: str) -> bool:

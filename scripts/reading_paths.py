@@ -39,8 +39,10 @@ WAYS = (
             "backend.web.suggestions:post_suggestion",
             "backend.web.suggestions:get_events",
             "backend.worker:Worker",
+            "backend.services.answer:Engines",
             "backend.runner.app:_chat",
-            "backend.runner.app:Runner",
+            "backend.runner.chat_template:ChatTemplate",
+            "backend.runner.batching:BatchScheduler",
         ),
         45,
     ),
@@ -64,13 +66,14 @@ WAYS = (
 
 @dataclass
 class Module:
-    """One file: its top-level definitions by name, and what its imports bind."""
+    """One file: its top-level definitions by name, and what its imports bind, here and outside."""
 
     path: Path
     lines: int
     definitions: dict[str, list[ast.stmt]] = field(default_factory=dict)
     bound: dict[str, tuple[str, str | None]] = field(default_factory=dict)
     imported: set[str] = field(default_factory=set)
+    outside: set[str] = field(default_factory=set)
 
 
 @cache
@@ -136,6 +139,8 @@ def _bind(node: ast.Import | ast.ImportFrom, module: Module, known: set[str]) ->
         elif node.module in known:
             module.imported.add(str(node.module))
             module.bound[alias.asname or alias.name] = (str(node.module), alias.name)
+        else:
+            module.outside.add(alias.asname or alias.name)
 
 
 def followed(entries: tuple[str, ...]) -> set[str]:
@@ -154,6 +159,8 @@ def followed(entries: tuple[str, ...]) -> set[str]:
 
 def _named_by(name: str, definition: str) -> Iterator[tuple[str, str]]:
     module = modules()[name]
+    if definition in module.outside:
+        return
     if definition not in module.definitions:
         target = module.bound.get(definition)
         if target is None:

@@ -1,4 +1,4 @@
-"""Fixtures of all tests: a state directory with tiny models, and the product running on it."""
+"""What all tests share: which files are looked at, and the product running on tiny models."""
 
 from __future__ import annotations
 
@@ -13,7 +13,28 @@ from backend.knowledge.store import put_articles, put_solved_tickets
 from backend.services.deploy import add_gguf, add_nearest
 from backend.store.database import open_database
 from tests.product import Product, running
+from tests.selection import TESTS, files_with
 from tests.tiny_gguf import write_tiny_gguf
+
+LONG = (TESTS / "trainer", TESTS / "backend" / "zoho")
+LOOKED_AT = pytest.StashKey[list[Path]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[LOOKED_AT] = files_with(config.getoption("keyword"))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With `-k`, files that lack its words are not imported: torch alone takes seconds."""
+    looked_at = config.stash[LOOKED_AT]
+    if not looked_at or any(file.is_relative_to(collection_path) for file in looked_at):
+        return None
+    return True
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Folders of long files come first, so that processes that share the rest end together."""
+    items.sort(key=lambda item: [not item.path.is_relative_to(folder) for folder in LONG])
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -49,6 +50,12 @@ class Hub:
     asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     break_after: list[int] = field(default_factory=list)
     """Bytes after which the next bodies of large files break off, one number for each."""
+    pause_after: tuple[int, float] = (0, 0.0)
+    """Bytes after which the bodies of large files stop for so many seconds."""
+    announced: int = 0
+    """The bytes that large files are said to have; 0: as many as they have."""
+    failing: int = 0
+    """The status of every answer with a file's content; 0: as it should be."""
     addresses: list[str] = field(default_factory=list)
     """Its own, and its CDN's."""
 
@@ -66,8 +73,8 @@ def hub_server() -> Iterator[Hub]:
         state = hub
 
     servers = [_Server(("127.0.0.1", 0), Bound) for _ in range(2)]
-    threads = [threading.Thread(target=one.serve_forever, args=(0.02,)) for one in servers]
-    hub.addresses = [f"http://127.0.0.1:{one.server_port}" for one in servers]
+    threads = [threading.Thread(target=server.serve_forever, args=(0.02,)) for server in servers]
+    hub.addresses = [f"http://127.0.0.1:{server.server_port}" for server in servers]
     for thread in threads:
         thread.start()
     try:
@@ -167,20 +174,20 @@ class _Requests(BaseHTTPRequestHandler):
     def _preupload(self, body: bytes, name: str) -> None:
         files = [
             {
-                "path": one["path"],
-                "uploadMode": "lfs" if one["size"] > LARGE else "regular",
+                "path": file["path"],
+                "uploadMode": "lfs" if file["size"] > LARGE else "regular",
                 "shouldIgnore": False,
             }
-            for one in json.loads(body)["files"]
+            for file in json.loads(body)["files"]
         ]
         self._send(200, {"files": files})
 
     def _batch(self, body: bytes, name: str) -> None:
         objects = []
-        for one in json.loads(body)["objects"]:
-            upload = {"href": f"{self.state.addresses[1]}/cdn/{one['oid']}"}
-            known = one["oid"] in self.state.objects
-            objects.append({**one, **({} if known else {"actions": {"upload": upload}})})
+        for wanted in json.loads(body)["objects"]:
+            upload = {"href": f"{self.state.addresses[1]}/cdn/{wanted['oid']}"}
+            known = wanted["oid"] in self.state.objects
+            objects.append({**wanted, **({} if known else {"actions": {"upload": upload}})})
         self._send(200, {"transfer": "basic", "objects": objects})
 
     def _store(self, body: bytes, oid: str) -> None:
@@ -203,6 +210,9 @@ class _Requests(BaseHTTPRequestHandler):
         self._send(200, {"commitUrl": url, "commitOid": oid, "pullRequestUrl": None})
 
     def _resolve(self, body: bytes, name: str, revision: str, file: str) -> None:
+        if self.state.failing:
+            self._send(self.state.failing, {"error": "out of order"})
+            return
         repository = self.state.repositories.get(name, Repository())
         revision = repository.head if revision == "main" else revision
         content = repository.commits.get(revision, {}).get(file)
@@ -225,9 +235,14 @@ class _Requests(BaseHTTPRequestHandler):
             self._send(416, b"")
             return
         self.send_response(206 if found else 200)
-        self.send_header("Content-Length", str(len(content) - start))
+        self.send_header("Content-Length", str((self.state.announced or len(content)) - start))
         self.end_headers()
-        if self.state.break_after:
+        if self.state.pause_after[1]:
+            count, seconds = self.state.pause_after
+            self.wfile.write(content[start : start + count])
+            time.sleep(seconds)
+            self.wfile.write(content[start + count :])
+        elif self.state.break_after:
             self.wfile.write(content[start : start + self.state.break_after.pop(0)])
             self.close_connection = True
         else:

@@ -47,7 +47,7 @@ class Product:
     def finished(self, suggestion_id: str, *, rater: str = "", seconds: float = 60) -> Json:
         """The suggestion once nothing more will come."""
         deadline = time.monotonic() + seconds
-        found: Json = {"revision": -1}
+        found: Json = {"revision": 0}
         while time.monotonic() < deadline:
             try:
                 answer = self.client.get(

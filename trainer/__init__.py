@@ -1,4 +1,4 @@
-"""The tuning half: prepare, train, merge, export."""
+"""Fine-tuning: prepare, train, merge, export, evaluate, push."""
 
 import logging
 

@@ -3,10 +3,6 @@
 That is: no thinking aloud; control tokens in a message taken apart; the system's text in the first
 user message where the template refuses a system; and a begin token where the template writes none
 but the tokenizer does.
-
-The tokenizer of a base, with a chat template also where the base has none.
-
-How a GGUF's chats are written and tokenised: its template, its tokens, by llama.cpp.
 """
 
 from __future__ import annotations
@@ -25,12 +21,33 @@ from transformers.utils.chat_template_utils import render_jinja_template
 from backend.domain.chat_format import SEAM, ControlTexts, without_system
 from backend.domain.errors import UnusableModel
 from backend.domain.prompt import Message, render
+from trainer.record import TEMPLATE
 
 SPACE = "\u2581"
 OPTIONS: Mapping[str, Any] = {"tokenize": False, "enable_thinking": False}
+PLAIN = """\
+{% for message in messages %}{% if message['role'] == 'system' %}{{ message['content'] }}
+
+{% elif message['role'] == 'user' %}### Request
+{{ message['content'] }}
+
+{% else %}### Reply
+{{ message['content'] }}END{% endif %}{% endfor %}{% if add_generation_prompt %}### Reply
+{% endif %}"""
+"""For bases that never saw a chat, such as GPT-J and LLaMA 2: words instead of tokens of their
+own, since a LoRA cannot teach new tokens. The end token is the base's; its begin token, where it
+has one, stands in front of every chat as of every text. `prompt.as_data` keeps tickets from
+writing these words as marks."""
+SERVED_PLAIN = (
+    "{% for message in messages %}{{ message.role | capitalize }}: {{ message.content }}"
+    "{% if message.role == 'assistant' %}{{ eos_token }}{% endif %}\n\n"
+    "{% endfor %}{% if add_generation_prompt %}Assistant: {% endif %}"
+)
+"""How the backend's runner asks a model without a chat template; here an answer ends too."""
+_CONTROL = llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_UNKNOWN
 
 
-class Dialect(Protocol):
+class ChatFormat(Protocol):
     """A chat template and a tokenizer, of whatever library."""
 
     @property
@@ -60,18 +77,18 @@ class Dialect(Protocol):
         ...
 
 
-def prompt_text(messages: Sequence[Message], dialect: Dialect) -> str:
+def prompt_text(messages: Sequence[Message], chat_format: ChatFormat) -> str:
     """The text of a prompt, with its seams. Raises UnusableModel if it cannot be written."""
-    return _written(messages, dialect, dialect.prompt)
+    return _written(messages, chat_format, chat_format.prompt)
 
 
-def finished_text(messages: Sequence[Message], dialect: Dialect) -> str:
+def finished_text(messages: Sequence[Message], chat_format: ChatFormat) -> str:
     """The text of a chat that was answered, with its seams. Raises as `prompt_text`."""
-    return _written(messages, dialect, dialect.finished)
+    return _written(messages, chat_format, chat_format.finished)
 
 
-def _written(messages: Sequence[Message], dialect: Dialect, write: Any) -> str:
-    safe = [dialect.control.taken_apart(message) for message in messages]
+def _written(messages: Sequence[Message], chat_format: ChatFormat, write: Any) -> str:
+    safe = [chat_format.control.taken_apart(message) for message in messages]
     try:
         try:
             return str(write(safe))
@@ -87,7 +104,7 @@ def _written(messages: Sequence[Message], dialect: Dialect, write: Any) -> str:
 
 
 @dataclass(frozen=True)
-class TokenizerDialect:
+class TokenizerChatFormat:
     """A tokenizer of transformers, which has a chat template."""
 
     tokenizer: Any
@@ -96,7 +113,7 @@ class TokenizerDialect:
     def control(self) -> ControlTexts:
         """Its special tokens: those that a GGUF calls control tokens."""
         added = self.tokenizer.added_tokens_decoder.values()
-        special = [str(one.content) for one in added if one.special]
+        special = [str(token.content) for token in added if token.special]
         return ControlTexts.of([*special, *self.tokenizer.all_special_tokens])
 
     @property
@@ -159,87 +176,24 @@ class TokenizerDialect:
         return [number] if tokenizer("a")["input_ids"][0] == number else []
 
 
-PLAIN = """\
-{% for message in messages %}{% if message['role'] == 'system' %}{{ message['content'] }}
-
-{% elif message['role'] == 'user' %}### Request
-{{ message['content'] }}
-
-{% else %}### Reply
-{{ message['content'] }}END{% endif %}{% endfor %}{% if add_generation_prompt %}### Reply
-{% endif %}"""
-"""For bases that never saw a chat, such as GPT-J and LLaMA 2: words instead of tokens of their
-own, since a LoRA cannot teach new tokens. The end token is the base's; its begin token, where it
-has one, stands in front of every chat as of every text. `prompt.as_data` keeps tickets from
-writing these words as marks."""
-SERVED_PLAIN = (
-    "{% for message in messages %}{{ message.role | capitalize }}: {{ message.content }}"
-    "{% if message.role == 'assistant' %}{{ eos_token }}{% endif %}\n\n"
-    "{% endfor %}{% if add_generation_prompt %}Assistant: {% endif %}"
-)
-"""How the backend's runner asks a model without a chat template; here an answer ends too."""
-
-TEMPLATE = "chat_template.jinja"
-
-
-def save_template(base: Path, tokenizer: Any, folder: Path) -> None:
-    """Writes the chat template to `folder` if it is not the base's own.
-
-    Nothing else of the tokenizer: the base's files are the exact ones, and merge takes those.
-    """
-    if not AutoTokenizer.from_pretrained(base).chat_template:
-        (folder / TEMPLATE).write_text(tokenizer.chat_template, encoding="utf-8")
-
-
-def tokenizer_of(base: Path) -> Any:
-    """The tokenizer in a model's folder; one without a chat template gets `PLAIN`.
-
-    Raises UnusableModel for a folder without a tokenizer, or one that has no token for the end.
-    """
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(base)
-    except (OSError, ValueError) as error:
-        raise UnusableModel(
-            f"{base} has no tokenizer that transformers can load. Download the whole model into "
-            "this folder: weights, config.json and tokenizer files."
-        ) from error
-    if not tokenizer.eos_token:
-        raise UnusableModel(
-            f"The tokenizer in {base} has no end token, so no reply could ever end. "
-            "Set eos_token in its tokenizer_config.json."
-        )
-    if not tokenizer.chat_template:
-        tokenizer.chat_template = PLAIN.replace("END", tokenizer.eos_token)
-    return tokenizer
-
-
-def served_tokenizer(model: Path) -> Any:
-    """The tokenizer in a model's folder, which writes chats as they are served from its GGUF."""
-    tokenizer = AutoTokenizer.from_pretrained(model)
-    if not tokenizer.chat_template:
-        tokenizer.chat_template = SERVED_PLAIN
-    return tokenizer
-
-
-_CONTROL = llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_UNKNOWN
-
-
-class GgufDialect:
-    """The dialect of a model that llama.cpp has loaded."""
+class GgufChatFormat:
+    """The chat_format of a model that llama.cpp has loaded."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
         self._template = model.metadata.get("tokenizer.chat_template") or SERVED_PLAIN
-        self._begin, self._end = (self._text(one) for one in (model.token_bos(), model.token_eos()))
+        self._begin, self._end = (
+            self._text(token) for token in (model.token_bos(), model.token_eos())
+        )
         vocabulary = llama_cpp.llama_model_get_vocab(model._model.model)
         tokens = range(model.n_vocab())
         self.ends = frozenset(
-            one for one in tokens if llama_cpp.llama_vocab_is_eog(vocabulary, one)
+            token for token in tokens if llama_cpp.llama_vocab_is_eog(vocabulary, token)
         )
         self.control = ControlTexts.of(
-            self._text(one)
-            for one in tokens
-            if one in self.ends or llama_cpp.llama_vocab_get_attr(vocabulary, one) & _CONTROL
+            self._text(token)
+            for token in tokens
+            if token in self.ends or llama_cpp.llama_vocab_get_attr(vocabulary, token) & _CONTROL
         )
 
     def prompt(self, messages: Sequence[Message]) -> str:
@@ -279,3 +233,42 @@ class GgufDialect:
         if token < 0:
             return ""
         return str(self._model.detokenize([token], special=True).decode(errors="replace"))
+
+
+def tokenizer_of(base: Path) -> Any:
+    """The tokenizer in a model's folder; one without a chat template gets `PLAIN`.
+
+    Raises UnusableModel for a folder without a tokenizer, or one that has no token for the end.
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(base)
+    except (OSError, ValueError) as error:
+        raise UnusableModel(
+            f"{base} has no tokenizer that transformers can load. Download the whole model into "
+            "this folder: weights, config.json and tokenizer files."
+        ) from error
+    if not tokenizer.eos_token:
+        raise UnusableModel(
+            f"The tokenizer in {base} has no end token, so no reply could ever end. "
+            "Set eos_token in its tokenizer_config.json."
+        )
+    if not tokenizer.chat_template:
+        tokenizer.chat_template = PLAIN.replace("END", tokenizer.eos_token)
+    return tokenizer
+
+
+def served_tokenizer(model: Path) -> Any:
+    """The tokenizer in a model's folder, which writes chats as they are served from its GGUF."""
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    if not tokenizer.chat_template:
+        tokenizer.chat_template = SERVED_PLAIN
+    return tokenizer
+
+
+def save_template(base: Path, tokenizer: Any, folder: Path) -> None:
+    """Writes the chat template to `folder` if it is not the base's own.
+
+    Nothing else of the tokenizer: the base's files are the exact ones, and merge takes those.
+    """
+    if not AutoTokenizer.from_pretrained(base).chat_template:
+        (folder / TEMPLATE).write_text(tokenizer.chat_template, encoding="utf-8")

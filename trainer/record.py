@@ -1,12 +1,7 @@
-"""What a step says about itself, kept as `training.json` beside its weights.
+"""What a step leaves in its folder: the names of its files, and what `training.json` says of it.
 
 Merge and export read it: so the card of a GGUF can tell how, from what and on what the model was
 trained, without anyone typing it in again.
-
-A row of steps, each writing one file, that goes on where it was broken off.
-
-What a step made is noted with the hash of the file and a mark of what it was made from. A step
-whose file still has this hash, made from the same, is not done again.
 """
 
 from __future__ import annotations
@@ -14,23 +9,35 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from backend.domain.errors import BadInput
-from backend.system.files import sha256_of, whole_file, write_whole
+from backend.system.files import sha256_of, write_whole
 
 RECORD = "training.json"
+CHECKPOINT = "checkpoint.pt"
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+TEMPLATE = "chat_template.jinja"
+"""The file of a chat template beside a model or adapter."""
 DEFAULT_PROMPT_TOKENS = 700
 """The budget of prompts where no record or card tells one."""
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
+def card_path(gguf: Path) -> Path:
+    """Where the card of a GGUF lies: beside it."""
+    return gguf.with_name(f"{gguf.stem}.model_card.json")
+
+
 @dataclass(frozen=True)
 class Record:
-    """How weights were made. `prompt_format` is empty where no prompts of ours were trained."""
+    """How weights were made. `prompt_format` is empty where no prompts of ours were trained.
+
+    `passages` is how many of them a prompt had at most; -1 if that is not known.
+    """
 
     step: str
     base: str = ""
@@ -38,6 +45,7 @@ class Record:
     dataset_sha256: str = ""
     prompt_format: str = ""
     prompt_tokens: int = 0
+    passages: int = -1
     settings: Mapping[str, Any] = field(default_factory=dict)
     history: Mapping[str, Any] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -87,47 +95,10 @@ def fingerprint(*parts: object) -> str:
     return whole.hexdigest()
 
 
-_NOTES = "steps.json"
-
-
-@dataclass(frozen=True)
-class Steps:
-    """The folder in which the files of the steps lie."""
-
-    folder: Path
-
-    def file(self, name: str, made_from: str, make: Callable[[Path], None]) -> Path:
-        """The file of a step, made now unless it was finished before."""
-        path, notes = self.folder / name, self._notes()
-        if self.has(name, made_from) and sha256_of(path) == notes[name]["sha256"]:
-            return path
-        with whole_file(path) as unfinished:
-            make(unfinished)
-        notes[name] = {"from": made_from, "sha256": sha256_of(path)}
-        write_whole(self.folder / _NOTES, json.dumps(notes, indent=1) + "\n")
-        return path
-
-    def has(self, name: str, made_from: str) -> bool:
-        """Whether a step's file was finished and made from this, without reading it whole."""
-        same = self._notes().get(name, {}).get("from") == made_from
-        return same and (self.folder / name).is_file()
-
-    def made(self, name: str) -> str:
-        """The hash of a finished step's file; the next step is made from it."""
-        return self._notes()[name]["sha256"]
-
-    def _notes(self) -> dict[str, dict[str, str]]:
-        try:
-            notes: dict[str, dict[str, str]] = json.loads((self.folder / _NOTES).read_text("utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return notes
-
-
 def mark_of_folder(folder: Path) -> str:
     """Changes when a file of the folder changes: by size and time, small ones by content too."""
     parts: list[object] = []
-    for path in sorted(one for one in folder.iterdir() if one.is_file()):
+    for path in sorted(path for path in folder.iterdir() if path.is_file()):
         state = path.stat()
         small = state.st_size < 1_000_000
         parts += [path.name, state.st_size, sha256_of(path) if small else state.st_mtime_ns]

@@ -16,16 +16,15 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.panel import Panel
 from rich.text import Text
-from sqlite_utils import Database
 
 from backend.cli.shared import Start, is_serving, opened
 from backend.domain.errors import BadInput, TooLarge, Unavailable
-from backend.domain.suggestion import FINISHED
+from backend.domain.suggestion import FINISHED, Candidate, Suggestion
 from backend.domain.ticket import MAX_TICKET_BYTES, Ticket
+from backend.services.database import Database
 from backend.services.status import ready
-from backend.services.suggest import Ask, cancel_suggestion, suggest
+from backend.services.suggest import Ask, cancel_suggestion, current_suggestion, suggest
 from backend.settings import Settings
-from backend.store.suggestions import Candidate, Suggestion, suggestion
 from backend.system.processes import PARENT_VARIABLE
 
 _LOOK_SECONDS = 0.03
@@ -69,7 +68,7 @@ def ask(  # noqa: PLR0913 - one for each option
         click.echo(json.dumps(_plain(found, names=show_names), ensure_ascii=False, indent=2))
     else:
         click.echo(f"{time.monotonic() - begun:.1f} s", err=True)
-    if not any(one.state == "done" for one in found.candidates):
+    if not any(candidate.state == "done" for candidate in found.candidates):
         raise Unavailable("No model wrote an answer; each says above why.")
 
 
@@ -144,10 +143,10 @@ def _follow(
     try:
         with Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
             while True:
-                found = suggestion(found.id, db=db)
-                over = all(one.state in FINISHED for one in found.candidates)
+                found = current_suggestion(found.id, db=db)
+                over = found.state in FINISHED
                 if over or console.is_terminal:
-                    panels = [_panel(one, names=names) for one in found.candidates]
+                    panels = [_panel(candidate, names=names) for candidate in found.candidates]
                     live.update(Group(*panels), refresh=True)
                 if over:
                     return found
@@ -181,13 +180,13 @@ def _plain(found: Suggestion, *, names: bool) -> dict[str, object]:
         "id": found.id,
         "candidates": [
             {
-                "label": one.label,
-                "state": one.state,
-                "text": one.text,
-                "problem": one.problem_detail,
-                "sources": [passage["title"] for passage in one.passages],
-                **({"model": one.model} if names else {}),
+                "label": candidate.label,
+                "state": candidate.state,
+                "text": candidate.text,
+                "problem": candidate.problem_detail,
+                "sources": [passage["title"] for passage in candidate.passages],
+                **({"model": candidate.model} if names else {}),
             }
-            for one in found.candidates
+            for candidate in found.candidates
         ],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -9,7 +10,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from backend.cli.shared import Start, opened
 from backend.domain.errors import BadInput
-from backend.intake.raw_records import redacted
 from backend.privacy.detect import recogniser_named
 from backend.services.export import export_examples, export_ratings
 from backend.services.import_knowledge import as_it_is, import_export, import_files
@@ -43,12 +43,12 @@ def import_(
     with opened(start.settings()) as db, Progress(*columns, transient=True) as progress:
         task = progress.add_task("importing", total=None)
         if articles or tickets:
-            imported = import_files(
+            importing = partial(import_files, hide=as_it_is) if as_is else import_files
+            imported = importing(
                 articles=articles,
                 tickets=tickets,
                 db=db,
                 progress=lambda count: progress.update(task, completed=count),
-                hide=as_it_is if as_is else redacted,
             )
             progress.console.print(str(imported), highlight=False)
         if zoho:

@@ -14,6 +14,7 @@ from backend.cli.shared import Start, opened
 from backend.services import deploy, fetch_model
 from backend.services.status import model_states
 from backend.settings import Settings
+from backend.system.hub import ENDPOINT, TOKEN_VARIABLE, Hub
 
 
 @click.group()
@@ -27,14 +28,14 @@ def list_(start: Start) -> None:
     """All models, which are active, and what runs."""
     table = Table("Model", "Kind", "Active", "State", "Names", "Problem")
     with opened(start.settings()) as db:
-        for one in model_states(db):
+        for found in model_states(db):
             table.add_row(
-                one.model.name,
-                one.model.kind,
-                "yes" if one.model.active else "",
-                one.state,
-                ", ".join(one.aliases),
-                one.problem,
+                found.model.name,
+                found.model.kind,
+                "yes" if found.model.active else "",
+                found.state,
+                ", ".join(found.aliases),
+                found.problem,
             )
     Console().print(table)
 
@@ -59,16 +60,16 @@ def add(start: Start, file: str, name: str, sha256: str, active: bool) -> None:
 
 
 def _fetched(text: str, settings: Settings) -> Path:
-    reference = fetch_model.Reference.parse(text)
+    file = fetch_model.hub_file(text)
+    hub = Hub(os.environ.get(TOKEN_VARIABLE, ""), os.environ.get("HF_ENDPOINT") or ENDPOINT)
     columns = (TextColumn("fetching"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, transient=True, console=Console(stderr=True)) as progress:
         task = progress.add_task("fetching", total=None)
         return fetch_model.fetch(
-            reference,
+            file,
             settings.state_dir / "models",
-            token=os.environ.get("HF_TOKEN", ""),
-            endpoint=os.environ.get("HF_ENDPOINT") or fetch_model.ENDPOINT,
-            progress=lambda done, total: progress.update(task, completed=done, total=total),
+            hub=hub,
+            progress=lambda done, total: progress.update(task, completed=done, total=total or None),
         )
 
 

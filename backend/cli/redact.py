@@ -47,8 +47,8 @@ def redact(
     Anything else is one text. --map keeps the values in a private file: as secret as the texts.
     """
     known = Known(
-        names=tuple(one for one in contact_name if "@" not in one),
-        emails=tuple(one for one in contact_name if "@" in one),
+        names=tuple(contact for contact in contact_name if "@" not in contact),
+        emails=tuple(contact for contact in contact_name if "@" in contact),
         language=language,
     )
     recogniser = recogniser_named(start.settings().privacy.recogniser)
@@ -87,7 +87,7 @@ def _pieces(file: IO[str]) -> Iterator[str | dict[str, Any]]:
 
 def _holds_rows(value: object) -> bool:
     return isinstance(value, dict) or (
-        isinstance(value, list) and any(isinstance(one, dict | list) for one in value)
+        isinstance(value, list) and any(isinstance(item, dict | list) for item in value)
     )
 
 
@@ -132,7 +132,7 @@ def _marked(text: str, spans: list[Span]) -> str:
 
 def _keep(path: Path, maps: list[dict[str, str]]) -> None:
     """Writes one JSON object a text, readable by its owner only."""
-    lines = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in maps)
+    lines = "".join(json.dumps(values, ensure_ascii=False) + "\n" for values in maps)
     try:
         with open(path, "w", encoding="utf-8", opener=_for_owner_only) as file:
             os.fchmod(file.fileno(), 0o600)

@@ -1,7 +1,4 @@
-"""`suggest-answer serve`: the whole product in the foreground.
-
-Serving in the foreground: the one listening socket, the one supervisor of a state directory.
-"""
+"""`suggest-answer serve`: the whole product in the foreground, on one listening socket."""
 
 from __future__ import annotations
 
@@ -22,7 +19,6 @@ from backend.privacy.placeholders import redact
 from backend.services.demo import prepare_demo
 from backend.services.status import model_states
 from backend.settings import Settings
-from backend.store.database import open_database
 from backend.supervisor import Supervisor
 from backend.system.logging import rotate, start_log
 from backend.system.loopback import answers
@@ -48,41 +44,6 @@ def serve(start: Start, demo: bool | None, host: str | None, port: int | None) -
     supervise(settings, ready=lambda address: _announce(address, settings))
 
 
-def _announce(address: str, settings: Settings) -> None:
-    threading.Thread(target=_tell_when_ready, args=(address, settings), daemon=True).start()
-
-
-def _tell_when_ready(address: str, settings: Settings) -> None:
-    while not answers(address + "/healthz", timeout=_ANSWER_SECONDS):
-        time.sleep(_LOOK_SECONDS)
-    if settings.demo:
-        click.echo(f"\n  Demo help desk: {address}/")
-        click.echo('  Open a ticket and click "Suggest answer".\n')
-    else:
-        click.echo(f"\n  suggest answer: {address}/api/v1")
-        click.echo("  It has no page of its own: agents use the widget in Zoho (docs/admins.md).\n")
-    while not answers(address + "/readyz", timeout=_ANSWER_SECONDS):
-        time.sleep(_LOOK_SECONDS)
-        if problem := _hopeless(settings):
-            click.echo(f"  {problem}", err=True)
-            break
-    else:
-        click.echo("  All models are ready.")
-    log = settings.log_file or "standard error"
-    click.echo(f"  State: {settings.state_dir}   Log: {log}   Ctrl-C ends it.")
-
-
-def _hopeless(settings: Settings) -> str:
-    """What a person has to do before any model can answer, or nothing if waiting will do."""
-    with opened(settings) as db:
-        active = [one for one in model_states(db) if one.model.active]
-    if not active:
-        return "No model is active yet. Add one: `suggest-answer models add --help`."
-    if all(one.state == "failed" for one in active):
-        return f"No model can run. {active[0].model.name}: {active[0].problem}"
-    return ""
-
-
 def supervise(settings: Settings, *, ready: Callable[[str], None]) -> None:
     """Runs the product until SIGTERM or Ctrl-C. `ready` gets the address once it listens.
 
@@ -95,8 +56,7 @@ def supervise(settings: Settings, *, ready: Callable[[str], None]) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    db = open_database(settings.database)
-    with _alone(settings), _listener(settings) as listener:
+    with opened(settings) as db, _alone(settings), _listener(settings) as listener:
         rotate(settings.log_folder)
         log = start_log(
             settings.log_file, level=settings.log.level, process="supervisor", redact=redact
@@ -133,3 +93,38 @@ def _listener(settings: Settings) -> Iterator[socket.socket]:
     with listener:
         listener.set_inheritable(True)
         yield listener
+
+
+def _announce(address: str, settings: Settings) -> None:
+    threading.Thread(target=_tell_when_ready, args=(address, settings), daemon=True).start()
+
+
+def _tell_when_ready(address: str, settings: Settings) -> None:
+    while not answers(address + "/healthz", timeout=_ANSWER_SECONDS):
+        time.sleep(_LOOK_SECONDS)
+    if settings.demo:
+        click.echo(f"\n  Demo help desk: {address}/")
+        click.echo('  Open a ticket and click "Suggest answer".\n')
+    else:
+        click.echo(f"\n  suggest answer: {address}/api/v1")
+        click.echo("  It has no page of its own: agents use the widget in Zoho (docs/admins.md).\n")
+    while not answers(address + "/readyz", timeout=_ANSWER_SECONDS):
+        time.sleep(_LOOK_SECONDS)
+        if problem := _hopeless(settings):
+            click.echo(f"  {problem}", err=True)
+            break
+    else:
+        click.echo("  All models are ready.")
+    log = settings.log_file or "standard error"
+    click.echo(f"  State: {settings.state_dir}   Log: {log}   Ctrl-C ends it.")
+
+
+def _hopeless(settings: Settings) -> str:
+    """What a person has to do before any model can answer, or nothing if waiting will do."""
+    with opened(settings) as db:
+        active = [found for found in model_states(db) if found.model.active]
+    if not active:
+        return "No model is active yet. Add one: `suggest-answer models add --help`."
+    if all(found.state == "failed" for found in active):
+        return f"No model can run. {active[0].model.name}: {active[0].problem}"
+    return ""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlite_utils import Database
-
+from backend.services import database
+from backend.services.database import Database
 from backend.settings import Settings, read_settings
-from backend.store.database import open_database
 from backend.system.processes import SERVE_LOCK
 
 
@@ -27,12 +25,9 @@ class Start:
         return read_settings(**self.overrides)
 
 
-@contextmanager
-def opened(settings: Settings) -> Iterator[Database]:
+def opened(settings: Settings) -> AbstractContextManager[Database]:
     """The database, closed at the end."""
-    db = open_database(settings.database)
-    with closing(db.conn):
-        yield db
+    return database.opened(settings.database)
 
 
 def is_serving(settings: Settings) -> bool:

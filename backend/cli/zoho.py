@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -12,27 +10,8 @@ import click
 from backend.cli.shared import Start
 from backend.cli.zoho_export import export, prune
 from backend.domain.errors import BadInput, ZohoNotConnected
-from backend.settings import Settings
-from backend.zoho.connecting import (
-    Place,
-    check,
-    choose_organisation,
-    connect,
-    disconnect,
-    organisations,
-)
-from backend.zoho.connection import ConnectionFile
-from backend.zoho.data_centres import DATA_CENTRES, chosen_hosts, signed_in_at
-from backend.zoho.oauth import (
-    NAMES,
-    PRODUCTS,
-    Callback,
-    Client,
-    Returned,
-    consent_address,
-    products,
-    returned,
-)
+from backend.services import connect_zoho
+from backend.services.connect_zoho import DATA_CENTRE_NAMES, Consent, SignInRequest
 
 SECRET_VARIABLE, CODE_VARIABLE = "ZOHO_CLIENT_SECRET", "ZOHO_CODE"
 REDIRECT_PORT = 8635
@@ -43,13 +22,8 @@ def zoho() -> None:
     """Sign in to Zoho, and export Desk and CRM into a private folder."""
 
 
-def connection_file(settings: Settings) -> ConnectionFile:
-    """Where the sign-in is kept."""
-    return ConnectionFile(settings.state_dir / "zoho")
-
-
 @zoho.command("connect")
-@click.option("--dc", type=click.Choice(list(DATA_CENTRES)), help="Data centre: zoho.eu is eu.")
+@click.option("--dc", type=click.Choice(DATA_CENTRE_NAMES), help="Data centre: zoho.eu is eu.")
 @click.option("--client-id", help="Of the client in Zoho's API console.")
 @click.option("--secret-file", type=click.Path(path_type=Path), help="File with its secret.")
 @click.option("--product", type=click.Choice(["desk", "crm", "both"]), default="both")
@@ -61,7 +35,7 @@ def connection_file(settings: Settings) -> ConnectionFile:
 @click.option("--desk-url", default="", help="Another Desk host.")
 @click.option("--crm-url", default="", help="Another CRM API host.")
 @click.pass_obj
-def connect_(start: Start, /, **given: object) -> None:
+def connect(start: Start, /, **given: object) -> None:
     """Sign in once; the sign-in is kept in a private file and renewed by itself.
 
     Without --browser: make a Self Client in Zoho's API console (https://api-console.zoho.com, or
@@ -70,66 +44,55 @@ def connect_(start: Start, /, **given: object) -> None:
     --secret-file) and ZOHO_CODE; they are never arguments. See docs/zoho.md.
     """
     asked = {name: str(value or "") for name, value in given.items()}
-    data_centre = asked["dc"] or click.prompt("Data centre", type=click.Choice(list(DATA_CENTRES)))
-    place = Place(
-        data_centre,
-        chosen_hosts(
-            data_centre,
-            accounts=asked["accounts_url"],
-            crm=asked["crm_url"],
-            desk=asked["desk_url"],
-        ),
+    data_centre = asked["dc"] or click.prompt("Data centre", type=click.Choice(DATA_CENTRE_NAMES))
+    request = connect_zoho.sign_in_request(
+        client_id=asked["client_id"] or click.prompt("Client id"),
+        client_secret=_secret(given["secret_file"]),
+        data_centre=data_centre,
+        hosts={name: asked[f"{name}_url"] for name in ("accounts", "crm", "desk")},
+        products=() if asked["product"] == "both" else (asked["product"],),
     )
-    wanted = list(PRODUCTS) if asked["product"] == "both" else [asked["product"]]
-    scopes = [scope for product in wanted for scope in PRODUCTS[product]]
-    client = Client(asked["client_id"] or click.prompt("Client id"), _secret(given["secret_file"]))
-    file = connection_file(start.settings())
+    folder = connect_zoho.sign_in_folder(start.settings())
     if given["browser"]:
-        _by_browser(client, place, scopes, file, given)
-    else:
-        click.echo(f"Generate a code for these scopes:\n{','.join(scopes)}")
-        connect(_hidden(CODE_VARIABLE, "Code"), client, place, file=file)
-    _finish(file, asked["org"])
-
-
-def _by_browser(
-    client: Client,
-    place: Place,
-    scopes: list[str],
-    file: ConnectionFile,
-    given: dict[str, object],
-) -> None:
-    state = secrets.token_urlsafe(24)
-    port = int(str(given["redirect_port"]))
-    listening = None if given["paste"] else Callback(port)
-    uri = listening.redirect_uri if listening else f"http://localhost:{port}/callback"
-    address = consent_address(client.id, place.hosts, scopes=scopes, redirect_uri=uri, state=state)
-    click.echo(f"The client's redirect address must be {uri}\nOpen and agree:\n{address}")
-    try:
-        back: Returned = (
-            listening.wait(state=state)
-            if listening
-            else returned(click.prompt("Address you came back to", hide_input=True), state=state)
+        _connect_by_browser(
+            request, folder, paste=bool(given["paste"]), port=int(asked["redirect_port"] or 0)
         )
-    finally:
-        if listening:
-            listening.close()
-    name, hosts = signed_in_at(back.accounts_server, place.hosts)
-    there = replace(place, data_centre=name or place.data_centre, hosts=hosts)
-    connect(back.code, client, there, file=file, redirect_uri=uri)
+    else:
+        click.echo(f"Generate a code for these scopes:\n{','.join(request.scopes)}")
+        connect_zoho.connect(_hidden(CODE_VARIABLE, "Code"), request, folder=folder)
+    _choose_organisation(folder, asked["org"])
 
 
-def _finish(file: ConnectionFile, org: str) -> None:
-    usable = products(file.read().scopes)
-    if "desk" in usable:
-        found = organisations(file)
+def _connect_by_browser(request: SignInRequest, folder: Path, *, paste: bool, port: int) -> None:
+    if paste:
+        connect_zoho.connect_by_address(request, port=port, ask=_ask_for_address, folder=folder)
+    else:
+        connect_zoho.connect_by_browser(request, port=port, show=_show, folder=folder)
+
+
+def _show(consent: Consent) -> None:
+    click.echo(
+        f"The client's redirect address must be {consent.redirect_uri}\n"
+        f"Open and agree:\n{consent.url}"
+    )
+
+
+def _ask_for_address(consent: Consent) -> str:
+    _show(consent)
+    return str(click.prompt("Address you came back to", hide_input=True))
+
+
+def _choose_organisation(folder: Path, org: str) -> None:
+    names = connect_zoho.exportable(folder)
+    if "desk" in names:
+        found = connect_zoho.organisations(folder)
         if not org and len(found) > 1:
-            for name, title in found.items():
-                click.echo(f"{name}  {title}")
+            for org_id, name in found.items():
+                click.echo(f"{org_id}  {name}")
             org = click.prompt("Which Desk organisation", type=click.Choice(list(found)))
-        click.echo(f"Desk organisation: {choose_organisation(file, org)}.")
-    names = " and ".join(NAMES[product] for product in usable)
-    click.echo(f"Connected: {names} can be exported. The sign-in is in {file.path}.")
+        click.echo(f"Desk organisation: {connect_zoho.choose_organisation(folder, org)}.")
+    products = " and ".join(names.values())
+    click.echo(f"Connected: {products} can be exported. The sign-in is in {folder}.")
 
 
 def _secret(file: object) -> str:
@@ -150,24 +113,24 @@ def _hidden(variable: str, question: str) -> str:
 @click.pass_obj
 def status(start: Start) -> None:
     """Say what is connected and with which scopes, and make a test call."""
-    file = connection_file(start.settings())
-    connection = file.read()
+    folder = connect_zoho.sign_in_folder(start.settings())
+    connection = connect_zoho.kept_sign_in(folder)
     hosts = connection.hosts
     click.echo(f"Data centre {connection.data_centre}: {hosts.accounts}, {hosts.desk}, {hosts.crm}")
     click.echo(f"Client {connection.client_id}; scopes {', '.join(sorted(connection.scopes))}")
-    found = [check(product, file) for product in PRODUCTS]
-    for one in found:
-        mark, colour = ("works", "green") if one.works else ("fails", "yellow")
-        click.secho(f"{mark}  {one.said}", fg=colour)
-    if not any(one.works for one in found):
+    checks = connect_zoho.check_connection(folder)
+    for check in checks:
+        mark, colour = ("works", "green") if check.works else ("fails", "yellow")
+        click.secho(f"{mark}  {check.said}", fg=colour)
+    if not any(check.works for check in checks):
         raise ZohoNotConnected("Nothing can be exported with this sign-in; see above.")
 
 
 @zoho.command("disconnect")
 @click.pass_obj
-def disconnect_(start: Start) -> None:
+def disconnect(start: Start) -> None:
     """Revoke the sign-in at Zoho and delete it here."""
-    known = disconnect(connection_file(start.settings()))
+    known = connect_zoho.disconnect(connect_zoho.sign_in_folder(start.settings()))
     click.echo(
         "Revoked and deleted."
         if known

@@ -1,14 +1,9 @@
-"""`suggest-answer zoho export` and `prune`: raw records in, old ones out.
-
-How far an export is: bars with rate and time left, or lines where there is no terminal.
-"""
+"""`suggest-answer zoho export` and `prune`: raw records in, old ones out."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,28 +24,12 @@ from rich.text import Text
 
 from backend.cli.shared import Start
 from backend.domain.errors import BadInput
+from backend.services import export_zoho
+from backend.services.export_zoho import ZohoExport, open_export, raw_folder
 from backend.settings import Settings
-from backend.zoho.client import Api, Patience
-from backend.zoho.connection import ConnectionFile, Tokens
-from backend.zoho.credit_forecast import days, forecast
-from backend.zoho.credits import PLANS, Budget
-from backend.zoho.oauth import NAMES
-from backend.zoho.sync import (
-    Limits,
-    Step,
-    Wish,
-    alone,
-    export_all,
-    next_span,
-    open_api,
-    prune_folder,
-    sources,
-)
-from backend.zoho.sync_state import BOOKS, Journal
 
 _WIDE = 120
 _IDS_SHOWN = 20
-_LONG_STREAM = {"desk": "desk/tickets", "crm": "crm/cases"}
 
 
 @click.command()
@@ -75,95 +54,33 @@ def export(
         raise BadInput("Nothing to export. Give --desk, --crm, or both.")
     settings = start.settings()
     folder = more["folder"] if isinstance(more["folder"], Path) else raw_folder(settings)
-    credits = more["credits"]
+    credits = more["credits"] if isinstance(more["credits"], int) else None
     moment = _moment(since)
+    console = Console(width=None if Console().is_terminal else _WIDE)
     for product in products:
-        limits = limits_of(settings, product, credits if isinstance(credits, int) else None)
-        with alone(folder), _api(product, settings, folder, limits) as api:
-            console = Console(width=None if Console().is_terminal else _WIDE)
-            job = _Job(Wish(product, moment, department), api, folder, limits, console)
-            if more["only_forecast"] or not job.interrupted:
-                _show_forecast(job, settings)
+        with open_export(
+            product,
+            settings=settings,
+            path=folder,
+            since=moment,
+            department=department,
+            credits=credits,
+        ) as opened:
+            if more["only_forecast"] or not opened.is_interrupted:
+                _show_forecast(opened, settings, console)
             if not more["only_forecast"]:
-                _export(job)
+                _export(opened, console)
 
 
-@dataclass(frozen=True)
-class _Job:
-    """One product to export, with all that it takes."""
-
-    wish: Wish
-    api: Api
-    folder: Path
-    limits: Limits
-    console: Console
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether an earlier export is to be finished first."""
-        streams = (source.stream for source in sources(self.api))
-        return any(Journal(self.folder, one).state().phase != "idle" for one in streams)
-
-
-def _export(job: _Job) -> None:
-    with progress(job.console) as watch:
-        report = export_all(
-            job.wish, api=job.api, folder=job.folder, limits=job.limits, watch=watch
-        )
-    for stream in report.resumed:
-        job.console.print(f"{stream}: an interrupted export was finished first.")
-    for stream, outcome in report.outcomes.items():
-        deleted = f", {outcome.deleted:,} of them deleted" if outcome.deleted else ""
-        job.console.print(f"{stream}: {outcome.read:,} records{deleted}.")
-    for stream, ids in report.refused.items():
-        job.console.print(_left_out(stream, ids))
-    if report.skipped_threads:
-        job.console.print(f"{report.skipped_threads:,} messages had disappeared: skipped.")
-    job.console.print(f"This export cost {job.api.budget.run:,} credits. Raw records: {job.folder}")
-    _show_left(job)
-
-
-def _left_out(stream: str, ids: Sequence[str]) -> str:
-    """What this user may not read, with the first ids."""
-    count = "1 record" if len(ids) == 1 else f"{len(ids):,} records"
-    more = f" and {len(ids) - _IDS_SHOWN:,} more" if len(ids) > _IDS_SHOWN else ""
-    return (
-        f"{stream}: {count} left out, which Zoho refuses to the user who signed in: "
-        f"{', '.join(ids[:_IDS_SHOWN])}{more}. The next export tries again."
-    )
-
-
-def raw_folder(settings: Settings) -> Path:
-    """Where raw records go unless another folder is named."""
-    return settings.state_dir / "zoho" / "raw"
-
-
-def limits_of(settings: Settings, product: str, credits: int | None) -> Limits:
-    """What the settings, and the command line over them, let an export use."""
-    found = settings.zoho
-    plan = PLANS[product].get(found.edition)
-    return Limits(
-        credits=found.credits if credits is None else credits,
-        leave=found.leave_credits,
-        parallel=min(found.parallel, plan.parallel) if plan else found.parallel,
-        keep_days=found.keep_raw_days,
-        recheck_days=found.recheck_days,
-        patience=Patience(longest_wait_seconds=found.wait_seconds),
-    )
-
-
-@contextmanager
-def _api(product: str, settings: Settings, folder: Path, limits: Limits) -> Iterator[Api]:
-    """The product's API, and its budget saved at the end however that comes."""
-    budget = Budget(
-        folder / BOOKS / f"{product}.credits", product, limit=limits.credits, leave=limits.leave
-    )
-    tokens = Tokens(ConnectionFile(settings.state_dir / "zoho"))
-    api = open_api(product, tokens=tokens, budget=budget, limits=limits, stop=threading.Event())
-    try:
-        yield api
-    finally:
-        budget.save()
+@click.command()
+@click.option("--folder", type=click.Path(path_type=Path), help="Default: zoho/raw in the state.")
+@click.pass_obj
+def prune(start: Start, folder: Path | None) -> None:
+    """Delete raw records exported more than zoho.keep_raw_days ago. Exports do it too."""
+    settings = start.settings()
+    keep_days = settings.zoho.keep_raw_days
+    for line in export_zoho.prune(folder or raw_folder(settings), keep_days=keep_days):
+        click.echo(line)
 
 
 def _moment(text: str | None) -> str | None:
@@ -176,58 +93,59 @@ def _moment(text: str | None) -> str | None:
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).isoformat()
 
 
-def _show_forecast(job: _Job, settings: Settings) -> None:
-    chosen, product = settings.zoho, job.api.product
-    journal = Journal(job.folder, _LONG_STREAM[product])
-    until = job.api.zoho_now()
-    found = forecast(job.api, next_span(journal, job.wish, job.limits, until=until, first=True))
-    table = Table("", "Records", "Credits", "", title=f"Forecast for {NAMES[product]}")
+def _show_forecast(export: ZohoExport, settings: Settings, console: Console) -> None:
+    found, zoho = export.forecast(), settings.zoho
+    table = Table("", "Records", "Credits", "", title=f"Forecast for {export.name}")
     for item in found.items:
         table.add_row(item.what, f"{item.count:,}", f"{item.credits:,}", item.note)
     table.add_row("all", "", f"{found.credits:,}", "", style="bold")
-    job.console.print(table)
-    people = "1 user" if chosen.users == 1 else f"{chosen.users:,} users"
-    title = f"With {people}, leaving {job.limits.leave:,} a day to others"
+    console.print(table)
+    people = "1 user" if zoho.users == 1 else f"{zoho.users:,} users"
+    title = f"With {people}, leaving {zoho.leave_credits:,} a day to others"
     editions = Table("Edition", "Credits a day", "Days", title=title)
-    for row in days(found, users=chosen.users, leave=job.limits.leave, budget=job.limits.credits):
-        if chosen.edition in ("", row.edition):
-            editions.add_row(row.edition, f"{row.credits_a_day:,}", f"{row.days:,}")
-    job.console.print(editions)
-    _show_left(job)
+    for row in export.days(found, zoho):
+        editions.add_row(row.edition, f"{row.credits_a_day:,}", f"{row.days:,}")
+    console.print(editions)
+    _show_left(export, console)
 
 
-def _show_left(job: _Job) -> None:
-    budget = job.api.budget
+def _export(export: ZohoExport, console: Console) -> None:
+    with _progress(console) as watch:
+        report = export.run(watch)
+    for stream in report.resumed:
+        console.print(f"{stream}: an interrupted export was finished first.")
+    for stream, outcome in report.outcomes.items():
+        deleted = f", {outcome.deleted:,} of them deleted" if outcome.deleted else ""
+        console.print(f"{stream}: {outcome.read:,} records{deleted}.")
+    for stream, ids in report.refused.items():
+        console.print(_left_out(stream, ids))
+    if report.skipped_threads:
+        console.print(f"{report.skipped_threads:,} messages had disappeared: skipped.")
+    console.print(
+        f"This export cost {export.budget.run:,} credits. Raw records: {export.folder.path}"
+    )
+    _show_left(export, console)
+
+
+def _left_out(stream: str, ids: Sequence[str]) -> str:
+    """What this user may not read, with the first ids."""
+    count = "1 record" if len(ids) == 1 else f"{len(ids):,} records"
+    more = f" and {len(ids) - _IDS_SHOWN:,} more" if len(ids) > _IDS_SHOWN else ""
+    return (
+        f"{stream}: {count} left out, which Zoho refuses to the user who signed in: "
+        f"{', '.join(ids[:_IDS_SHOWN])}{more}. The next export tries again."
+    )
+
+
+def _show_left(export: ZohoExport, console: Console) -> None:
+    budget = export.budget
     left = "" if budget.remaining is None else f" Zoho says {budget.remaining:,} are left today."
     limit = f" of the budget of {budget.limit:,}" if budget.limit else ""
-    job.console.print(f"Spent by exports in 24 hours: {budget.spent:,} credits{limit}.{left}")
-
-
-@click.command()
-@click.option("--folder", type=click.Path(path_type=Path), help="Default: zoho/raw in the state.")
-@click.pass_obj
-def prune(start: Start, folder: Path | None) -> None:
-    """Delete raw records exported more than zoho.keep_raw_days ago. Exports do it too."""
-    settings = start.settings()
-    days_kept = settings.zoho.keep_raw_days
-    if not days_kept:
-        raise BadInput(
-            "zoho.keep_raw_days is 0, so raw records are kept. Set it to a number of days."
-        )
-    for line in prune_folder(folder or raw_folder(settings), keep_days=days_kept):
-        click.echo(line)
-
-
-class _Rate(ProgressColumn):
-    """Records a second."""
-
-    def render(self, task: Task) -> Text:
-        """The rate of the last half minute, or nothing yet."""
-        return Text(f"{task.speed:,.0f}/s" if task.speed else "")
+    console.print(f"Spent by exports in 24 hours: {budget.spent:,} credits{limit}.{left}")
 
 
 @contextmanager
-def progress(console: Console) -> Iterator[Watch]:
+def _progress(console: Console) -> Iterator[_ProgressBars]:
     """Bars on a terminal; elsewhere a line when a stream's phase begins."""
     columns = (
         TextColumn("{task.description}"),
@@ -237,24 +155,32 @@ def progress(console: Console) -> Iterator[Watch]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
-        yield Watch(bars, console)
+        yield _ProgressBars(bars, console)
 
 
-class Watch:
-    """Shows each step."""
+class _ProgressBars:
+    """A bar for each phase of each stream, or lines where there is no terminal."""
 
     def __init__(self, bars: Progress, console: Console) -> None:
         self._bars, self._console = bars, console
         self._tasks: dict[tuple[str, str], TaskID] = {}
 
-    def __call__(self, step: Step) -> None:
+    def __call__(self, stream: str, phase: str, done: int, total: int | None) -> None:
         """One step further."""
-        name = (step.stream, step.phase)
-        if not step.done and (name in self._tasks or step.total == 0):
+        name = (stream, phase)
+        if not done and (name in self._tasks or total == 0):
             return  # the look at the end for what changed meanwhile, mostly nothing
         if name not in self._tasks:
-            self._tasks[name] = self._bars.add_task(f"{step.phase} {step.stream}", total=step.total)
+            self._tasks[name] = self._bars.add_task(f"{phase} {stream}", total=total)
             if not self._console.is_terminal:
-                of = "" if step.total is None else f" {step.total - step.done:,} records"
-                self._console.print(f"{step.phase} {step.stream}{of}")
-        self._bars.update(self._tasks[name], completed=step.done, total=step.total)
+                of = "" if total is None else f" {total - done:,} records"
+                self._console.print(f"{phase} {stream}{of}")
+        self._bars.update(self._tasks[name], completed=done, total=total)
+
+
+class _Rate(ProgressColumn):
+    """Records a second."""
+
+    def render(self, task: Task) -> Text:
+        """The rate of the last half minute, or nothing yet."""
+        return Text(f"{task.speed:,.0f}/s" if task.speed else "")

@@ -42,6 +42,10 @@ A message says what is so and what to do about it. No error here knows HTTP or t
         └── NothingFound
 """
 
+import re
+
+_WORD_BEGINS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
 
 class ProductError(Exception):
     """The root of all errors with a sentence for a person."""
@@ -248,3 +252,14 @@ class CreditsSpent(ZohoThrottled):
 
 
 WORTH_ANOTHER_TRY = (EngineUnreachable, EngineTimeout, EngineBusy)
+
+
+def problem_type(name: str) -> str:
+    """A stable name of a kind of problem, such as `/problems/queue-full`."""
+    return "/problems/" + _WORD_BEGINS.sub("-", name).lower()
+
+
+def problem_title(name: str) -> str:
+    """The kind of problem in words: `QueueFull` is "Queue full"."""
+    words = _WORD_BEGINS.sub(" ", name)
+    return words[0] + words[1:].lower()

@@ -38,12 +38,12 @@ class ModelCard:
     metrics: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for one in fields(self):
-            value = getattr(self, one.name)
-            kind = {"str": str, "int": int}.get(str(one.type), Mapping)
+        for fact in fields(self):
+            value = getattr(self, fact.name)
+            kind = {"str": str, "int": int}.get(str(fact.type), Mapping)
             if not isinstance(value, kind) or isinstance(value, bool):
                 raise UnusableModel(
-                    f"The model card says {one.name} is {value!r}. Export the model again."
+                    f"The model card says {fact.name} is {value!r}. Export the model again."
                 )
         if not self.name.strip():
             raise UnusableModel("The model card gives no name. Export the model again.")

@@ -1,10 +1,4 @@
-"""One click: a ticket and its candidates, in an order that hides which model wrote which.
-
-A model's reply as plain text: no characters that hide, reorder or carry unseen words.
-
-The panel does the same before it shows or inserts a reply (extension/shared/reply_text.js); both
-are tested with the same cases.
-"""
+"""One click's suggestion: its candidates, their blind order, their text, what became of them."""
 
 from __future__ import annotations
 
@@ -13,10 +7,12 @@ import math
 import random
 import re
 import unicodedata
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from backend.domain.errors import BadInput
+from backend.domain.errors import BadInput, TooLarge
+from backend.domain.ticket import MAX_TICKET_BYTES
 
 CandidateState = Literal["queued", "writing", "done", "failed", "cancelled"]
 SuggestionState = Literal["queued", "writing", "done", "failed", "cancelled"]
@@ -27,6 +23,69 @@ FINISHED: frozenset[str] = frozenset({"done", "failed", "cancelled"})
 OUTCOMES: tuple[OutcomeKind, ...] = ("inserted", "copied", "edited", "discarded", "sent")
 LABELS = "ABCDEF"
 MAX_STEERING_CHARACTERS = 500
+MAX_AGENT_CHARACTERS = 200
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One model's reply, with the passages that stood in its prompt."""
+
+    id: str
+    suggestion_id: str
+    label: str
+    model: str
+    state: CandidateState
+    text: str
+    revision: int
+    finish: str | None
+    problem: str | None
+    problem_detail: str | None
+    queued: str
+    claimed: str | None
+    first_text: str | None
+    finished: str | None
+    passages: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """One click and its candidates in the order of their labels."""
+
+    id: str
+    revision: int
+    created: str
+    steering: str
+    prefer: str
+    candidates: tuple[Candidate, ...]
+
+    @property
+    def state(self) -> SuggestionState:
+        """That of its candidates taken together."""
+        return suggestion_state([candidate.state for candidate in self.candidates])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an agent did with a candidate; `final_text` is what was sent or what an edit made.
+
+    `id` is the reporter's own, or nothing: the same outcome told again is counted once.
+    Raises BadInput for an unknown kind or a long name, TooLarge for a text larger than a ticket.
+    """
+
+    kind: OutcomeKind
+    final_text: str = ""
+    agent: str = ""
+    id: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in OUTCOMES:
+            raise BadInput(f"There is no outcome {self.kind!r}; there is {', '.join(OUTCOMES)}.")
+        if len(self.final_text.encode()) > MAX_TICKET_BYTES:
+            raise TooLarge(
+                f"The final text is over {MAX_TICKET_BYTES:,} bytes. Send the reply alone."
+            )
+        if len(self.agent) > MAX_AGENT_CHARACTERS:
+            raise BadInput(f"An agent's name or id has {MAX_AGENT_CHARACTERS} characters at most.")
 
 
 def balanced_order(models: Sequence[str], *, seed: int, turn: int) -> list[str]:
@@ -72,7 +131,11 @@ _UNSEEN = frozenset({"Cc", "Cf", "Cs"})
 
 
 def clean(text: str) -> str:
-    """The text without unseen characters; line ends are `\\n`. Words and emoji stay as they are."""
+    """A reply without unseen characters; line ends are `\\n`. Words and emoji stay as they are.
+
+    The panel does the same before it shows or inserts a reply
+    (extension/shared/reply_text.js); both are tested with the same cases.
+    """
     plain = _FILLERS.sub("", _LINE_ENDS.sub("\n", text))
     seen = "".join(
         character

@@ -13,13 +13,14 @@ from typing import NoReturn
 import uvicorn
 
 from backend.domain.errors import BadSettings, ProductError, UnusableModel
-from backend.runner.app import Runner, create_app
+from backend.runner.app import create_app
+from backend.runner.loading import ModelService
 from backend.runner.model import route_native_log
 from backend.runner.settings import KEY_VARIABLE, RunnerSettings, read_settings
 from backend.system.logging import log_event, route_library_logs
 from backend.system.processes import die_with_parent
 
-SWITCH_SECONDS = 0.0005  # the engine must not wait 5 ms for the interpreter after each step
+SWITCH_SECONDS = 0.0005  # the scheduler must not wait 5 ms for the interpreter after each step
 BACKLOG = 128
 EXIT_FAILED, EXIT_SETTINGS, EXIT_MODEL = 1, 2, 3
 
@@ -44,11 +45,11 @@ def main() -> int:
 
 async def _serve(settings: RunnerSettings) -> None:
     """Serve until SIGTERM or SIGINT. Raises what keeps the model from being served."""
-    runner = Runner(settings)
+    service = ModelService(settings)
     listener = _listen(settings.host, settings.port)
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(runner),
+            create_app(service),
             log_config=None,
             access_log=False,
             lifespan="on",
@@ -61,16 +62,16 @@ async def _serve(settings: RunnerSettings) -> None:
     port = listener.getsockname()[1]
     sys.stdout.write(json.dumps({"event": "listening", "port": port}) + "\n")
     sys.stdout.flush()
-    end = asyncio.create_task(_end_with(runner, server))
+    end = asyncio.create_task(_end_with(service, server))
     await server.serve(sockets=[listener])
     end.cancel()
-    if runner.failure:
-        raise runner.failure
+    if service.failure:
+        raise service.failure
 
 
-async def _end_with(runner: Runner, server: uvicorn.Server) -> None:
-    """Stop the server when the engine has ended."""
-    await runner.ended.wait()
+async def _end_with(service: ModelService, server: uvicorn.Server) -> None:
+    """Stop the server when the model is not served any more."""
+    await service.ended.wait()
     server.should_exit = True
 
 

@@ -1,7 +1,4 @@
-"""The runner's HTTP routes: OpenAI's chat completions, models, tokens, health and metrics.
-
-Carries one reply from the engine to one HTTP connection, whole or as it grows.
-"""
+"""The runner's HTTP routes: OpenAI's chat completions, models, tokens, health and metrics."""
 
 from __future__ import annotations
 
@@ -9,9 +6,8 @@ import asyncio
 import hmac
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
@@ -21,9 +17,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from backend.domain.errors import BadInput, Forbidden, ProductError, TooLarge, Unavailable
-from backend.runner.delivery import Delivery, Event, Failed, Finished, Piece, Reply
-from backend.runner.loading import Loaded, load
+from backend.domain.errors import BadInput, Forbidden, ProductError, TooLarge
+from backend.runner.delivery import Event, Failed, Finished, Piece, Reply
+from backend.runner.loading import ModelService
 from backend.runner.metrics import Metrics
 from backend.runner.openai_api import (
     DONE,
@@ -34,59 +30,24 @@ from backend.runner.openai_api import (
     error_status,
     read_request,
 )
-from backend.runner.settings import RunnerSettings
+from backend.runner.settings import MAX_THREADS
 from backend.system.logging import log_event
 
 MAX_BODY_BYTES = 1_048_576
 OPEN_PATH = "/health"
+RETRY_AFTER_SECONDS = 2
+EVENTS = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")]
 
 
-@dataclass
-class Runner:
-    """One model on its way from file to service, and what the routes need of it."""
-
-    settings: RunnerSettings
-    metrics: Metrics = field(default_factory=Metrics)
-    native: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="engine")
-    )
-    loaded: Loaded | None = None
-    failure: BaseException | None = None
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def ready(self) -> Loaded:
-        """The loaded model. Raises Unavailable while it is loading."""
-        if self.loaded is None:
-            raise Unavailable("The model is still loading. Try again in some seconds.")
-        return self.loaded
-
-    async def work(self) -> None:
-        """Load the model and let its engine run until it is stopped; keeps what went wrong."""
-        loop = asyncio.get_running_loop()
-
-        def publish(deliveries: Sequence[Delivery]) -> None:
-            with suppress(RuntimeError):  # the loop is closed: nobody listens any more
-                loop.call_soon_threadsafe(_deliver, deliveries)
-
-        try:
-            loaded = await load(self.settings, self.native, metrics=self.metrics, publish=publish)
-            self.loaded = loaded
-            await loop.run_in_executor(self.native, loaded.engine.run)
-        except ProductError as error:
-            self.failure = error
-        finally:
-            self.ended.set()
-
-
-def create_app(runner: Runner) -> ASGIApp:
+def create_app(service: ModelService) -> ASGIApp:
     """The application; its model loads once it has started."""
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        work = asyncio.create_task(runner.work())
+        work = asyncio.create_task(service.work())
         yield
-        if runner.loaded:
-            runner.loaded.engine.stop()
+        if service.loaded:
+            service.loaded.scheduler.stop()
             await work
 
     routes = [
@@ -95,14 +56,15 @@ def create_app(runner: Runner) -> ASGIApp:
         Route("/v1/models", _models, methods=["GET"]),
         Route("/v1/chat/completions", _chat, methods=["POST"]),
         Route("/tokenize", _tokenise, methods=["POST"]),
+        Route("/threads", _use_threads, methods=["POST"]),
     ]
     app = Starlette(
         routes=routes,
         lifespan=lifespan,
         exception_handlers={ProductError: _refused, HTTPException: _no_such_route},
     )
-    app.state.runner = runner
-    return _guarded(app, runner.settings.key)
+    app.state.service = service
+    return _guarded(app, service.settings.key)
 
 
 def _guarded(app: ASGIApp, key: str) -> ASGIApp:
@@ -121,30 +83,30 @@ def _guarded(app: ASGIApp, key: str) -> ASGIApp:
 
 
 async def _health(request: Request) -> Response:
-    if _runner(request).loaded is None:
+    if _service(request).loaded is None:
         return _json({"status": "loading"}, 503)
     return _json({"status": "ok"})
 
 
 async def _metrics(request: Request) -> Response:
-    return Response(_runner(request).metrics.text(), media_type="text/plain; version=0.0.4")
+    return Response(_service(request).metrics.text(), media_type="text/plain; version=0.0.4")
 
 
 async def _models(request: Request) -> Response:
-    runner = _runner(request)
-    loaded = runner.ready()
+    service = _service(request)
+    loaded = service.ready()
     meta = {
-        "n_ctx": loaded.engine.shape.context,
+        "n_ctx": loaded.scheduler.limits.context,
         "n_ctx_train": loaded.model.trained_context,
         "n_vocab": loaded.model.vocabulary_size,
-        "slots": loaded.engine.shape.slots,
+        "slots": loaded.scheduler.limits.slots,
     }
-    model = {"id": runner.settings.name, "object": "model", "created": 0, "owned_by": "local"}
+    model = {"id": service.settings.name, "object": "model", "created": 0, "owned_by": "local"}
     return _json({"object": "list", "data": [model | {"meta": meta}]})
 
 
 async def _tokenise(request: Request) -> Response:
-    loaded = _runner(request).ready()
+    loaded = _service(request).ready()
     body = await _body(request)
     if not isinstance(body, dict) or set(body) != {"content"}:
         raise BadInput("The body must be a JSON object with content and nothing else.")
@@ -154,28 +116,39 @@ async def _tokenise(request: Request) -> Response:
 
 
 async def _chat(request: Request) -> ASGIApp:
-    runner = _runner(request)
-    loaded, settings = runner.ready(), runner.settings
+    service = _service(request)
+    loaded, settings = service.ready(), service.settings
     asked = read_request(
         await _body(request), model_name=settings.name, default_max_tokens=settings.max_tokens
     )
-    inbox = Inbox()
+    events = EventQueue()
     reply = Reply(
         prompt=loaded.prompt(asked.messages),
         sampling=asked.sampling,
-        sink=inbox.put,
+        sink=events.put,
         background=_is_background(request),
     )
-    loaded.engine.submit(reply)
-    return Answer(
+    loaded.scheduler.submit(reply)
+    return CompletionResponse(
         reply,
-        inbox,
+        events,
         Completion(settings.name),
-        metrics=runner.metrics,
-        cancel=loaded.engine.cancel,
+        metrics=service.metrics,
+        cancel=loaded.scheduler.cancel,
         stream=asked.stream,
         include_usage=asked.include_usage,
     )
+
+
+async def _use_threads(request: Request) -> Response:
+    """The supervisor divides the cores anew whenever the number of runners changes."""
+    loaded = _service(request).ready()
+    body = await _body(request)
+    count = body.get("threads") if isinstance(body, dict) else None
+    if type(count) is not int or not 1 <= count <= MAX_THREADS:
+        raise BadInput(f"threads: must be a whole number from 1 to {MAX_THREADS}.")
+    loaded.scheduler.use_threads(count)
+    return _json({"threads": count})
 
 
 def _is_background(request: Request) -> bool:
@@ -198,71 +171,12 @@ async def _body(request: Request) -> object:
         raise BadInput("The body is no JSON.") from error
 
 
-async def _refused(request: Request, error: Exception) -> Response:
-    if not isinstance(error, ProductError):
-        raise error
-    _runner(request).metrics.requests.labels("refused").inc()
-    log_event("refused", path=request.url.path, error=type(error).__name__)
-    return refusal(error)
-
-
-async def _no_such_route(_: Request, error: Exception) -> Response:
-    if not isinstance(error, HTTPException):
-        raise error
-    body = error_body(BadInput(f"{error.detail}."))
-    return Response(body, error.status_code, media_type="application/json")
-
-
-def _deliver(deliveries: Sequence[Delivery]) -> None:
-    for sink, event in deliveries:
-        sink(event)
-
-
-def _runner(request: Request) -> Runner:
-    runner: Runner = request.app.state.runner
-    return runner
-
-
-def _json(value: object, status: int = 200) -> Response:
-    return Response(json.dumps(value), status, media_type="application/json")
-
-
-RETRY_AFTER_SECONDS = 2
-EVENTS = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")]
-
-
-class Inbox:
-    """The events of one reply, in the event loop's thread; None once the client has gone."""
-
-    def __init__(self) -> None:
-        self._queue: asyncio.Queue[Event | None] = asyncio.Queue()
-        self.put = self._queue.put_nowait
-
-    async def take(self) -> Event | None:
-        """The next event. Pieces that came meanwhile are joined, so a slow client gets fewer."""
-        event = await self._queue.get()
-        while isinstance(event, Piece) and not self._queue.empty():
-            following = self._queue.get_nowait()
-            if not isinstance(following, Piece):
-                self._ahead(following)
-                break
-            event = Piece(event.text + following.text)
-        return event
-
-    def _ahead(self, event: Event | None) -> None:
-        rest = [event]
-        while not self._queue.empty():
-            rest.append(self._queue.get_nowait())
-        for one in rest:
-            self._queue.put_nowait(one)
-
-
 @dataclass
-class Answer:
+class CompletionResponse:
     """An ASGI response that cancels its reply as soon as the client has closed the connection."""
 
     reply: Reply
-    inbox: Inbox
+    events: EventQueue
     completion: Completion
     metrics: Metrics
     cancel: Callable[[Reply], None]
@@ -272,7 +186,7 @@ class Answer:
     usage: Usage | None = field(default=None, init=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the answer; `receive` tells when the client goes away."""
+        """Send the completion; `receive` tells when the client goes away."""
         watch = asyncio.create_task(self._watch(receive))
         try:
             if self.stream:
@@ -288,17 +202,17 @@ class Answer:
     async def _watch(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
-        self.inbox.put(None)
+        self.events.put(None)
 
     async def _whole(self) -> Response | None:
         """The response once the reply has ended; None if nobody waits for it any more."""
         pieces: list[str] = []
-        while event := await self.inbox.take():
+        while event := await self.events.take():
             if isinstance(event, Piece):
                 pieces.append(event.text)
             elif isinstance(event, Finished):
                 self._end(event)
-                body = self.completion.answer("".join(pieces), event.reason, event.usage)
+                body = self.completion.whole("".join(pieces), event.reason, event.usage)
                 return Response(body, media_type="application/json")
             else:
                 self.outcome = "failed"
@@ -308,7 +222,7 @@ class Answer:
     async def _stream(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": EVENTS})
         await _send(send, self.completion.opening())
-        while event := await self.inbox.take():
+        while event := await self.events.take():
             if isinstance(event, Piece):
                 await _send(send, self.completion.piece(event.text))
             else:
@@ -333,6 +247,47 @@ class Answer:
         log_event("completion", outcome=self.outcome, seconds=seconds, **counts)
 
 
+class EventQueue:
+    """The events of one reply, in the event loop's thread; None once the client has gone."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        self.put = self._queue.put_nowait
+
+    async def take(self) -> Event | None:
+        """The next event. Pieces that came meanwhile are joined, so a slow client gets fewer."""
+        event = await self._queue.get()
+        while isinstance(event, Piece) and not self._queue.empty():
+            following = self._queue.get_nowait()
+            if not isinstance(following, Piece):
+                self._ahead(following)
+                break
+            event = Piece(event.text + following.text)
+        return event
+
+    def _ahead(self, event: Event | None) -> None:
+        rest = [event]
+        while not self._queue.empty():
+            rest.append(self._queue.get_nowait())
+        for waiting in rest:
+            self._queue.put_nowait(waiting)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    if not isinstance(error, ProductError):
+        raise error
+    _service(request).metrics.requests.labels("refused").inc()
+    log_event("refused", path=request.url.path, error=type(error).__name__)
+    return refusal(error)
+
+
+async def _no_such_route(_: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    body = error_body(BadInput(f"{error.detail}."))
+    return Response(body, error.status_code, media_type="application/json")
+
+
 def refusal(error: ProductError) -> Response:
     """The response for an error, with the time to wait where there is one."""
     status = error_status(error)
@@ -344,3 +299,12 @@ def refusal(error: ProductError) -> Response:
 
 async def _send(send: Send, body: bytes, *, more: bool = True) -> None:
     await send({"type": "http.response.body", "body": body, "more_body": more})
+
+
+def _service(request: Request) -> ModelService:
+    service: ModelService = request.app.state.service
+    return service
+
+
+def _json(value: object, status: int = 200) -> Response:
+    return Response(json.dumps(value), status, media_type="application/json")

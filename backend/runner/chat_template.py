@@ -1,6 +1,4 @@
-"""Interrupts pure Python work that takes too long, such as a template with endless loops.
-
-Renders chat messages with the model's own template, which is code from a file: untrusted.
+"""Renders chat messages with the model's own template, which is code from a file: untrusted.
 
 It runs in Jinja's immutable sandbox, with bounds on time and length, since a sandbox alone lets
 `range` in `range` run for ever. Control tokens written in a *message* are taken apart, so that a
@@ -25,33 +23,6 @@ from backend.domain.chat_format import SEAM, ControlTexts, without_system
 from backend.domain.errors import BadInput, UnusableModel
 from backend.domain.prompt import Message
 
-
-class TookTooLong(Exception):
-    """The work was not done in its time."""
-
-
-@contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TookTooLong inside the block once the time is over.
-
-    Works by a timer signal, so only in the main thread; in others the block runs unlimited.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def ring(_: int, __: FrameType | None) -> None:
-        raise TookTooLong(f"it takes more than {seconds:g} seconds")
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
 PLAIN = (
     "{% for message in messages %}{{ message.role | capitalize }}: {{ message.content }}\n\n"
     "{% endfor %}{% if add_generation_prompt %}Assistant: {% endif %}"
@@ -62,6 +33,16 @@ MAX_SECONDS = 2.0
 PROBE: tuple[Message, ...] = ({"role": "user", "content": "Hello"},)
 GROWING_METHODS = frozenset(("center", "expandtabs", "ljust", "rjust", "zfill"))
 GROWING_FILTERS = ("center", "format")
+
+
+class TookTooLong(Exception):
+    """The work was not done in its time."""
+
+
+class TemplateRefused(jinja2.TemplateError):
+    """The template itself says, by `raise_exception`, that it cannot render these messages."""
+
+
 FAULTS = (  # what a template of nonsense can raise besides Jinja's own errors
     ArithmeticError,
     AttributeError,
@@ -72,10 +53,6 @@ FAULTS = (  # what a template of nonsense can raise besides Jinja's own errors
     TypeError,
     ValueError,
 )
-
-
-class TemplateRefused(jinja2.TemplateError):
-    """The template itself says, by `raise_exception`, that it cannot render these messages."""
 
 
 class ChatTemplate:
@@ -140,6 +117,23 @@ class ChatTemplate:
         return "".join(pieces)
 
 
+def _environment() -> _Environment:
+    environment = _Environment(
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.loopcontrols"],
+        autoescape=False,
+    )
+    for name in GROWING_FILTERS:
+        del environment.filters[name]
+    environment.filters["tojson"] = _to_json
+    environment.globals["raise_exception"] = _refuse
+    environment.globals["strftime_now"] = _now
+    for name in ("lipsum", "cycler", "joiner"):
+        del environment.globals[name]
+    return environment
+
+
 class _Environment(ImmutableSandboxedEnvironment):
     """Jinja's sandbox, closed further to what makes huge texts out of small ones."""
 
@@ -168,23 +162,6 @@ class _Environment(ImmutableSandboxedEnvironment):
         return super().is_safe_attribute(obj, attr, value)
 
 
-def _environment() -> _Environment:
-    environment = _Environment(
-        trim_blocks=True,
-        lstrip_blocks=True,
-        extensions=["jinja2.ext.loopcontrols"],
-        autoescape=False,
-    )
-    for name in GROWING_FILTERS:
-        del environment.filters[name]
-    environment.filters["tojson"] = _to_json
-    environment.globals["raise_exception"] = _refuse
-    environment.globals["strftime_now"] = _now
-    for name in ("lipsum", "cycler", "joiner"):
-        del environment.globals[name]
-    return environment
-
-
 def _to_json(value: object, indent: int | None = None) -> str:
     return json.dumps(value, ensure_ascii=False, indent=min(indent, 8) if indent else None)
 
@@ -199,3 +176,25 @@ def _now(form: str) -> str:
 
 def _why(error: BaseException) -> str:
     return (str(error) or type(error).__name__).rstrip(".")[:300]
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise TookTooLong inside the block once the time is over.
+
+    Works by a timer signal, so only in the main thread; in others the block runs unlimited.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(_: int, __: FrameType | None) -> None:
+        raise TookTooLong(f"it takes more than {seconds:g} seconds")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

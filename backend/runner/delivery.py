@@ -1,7 +1,4 @@
-"""One reply on its way through the engine, and the events it gives out.
-
-Events on their way from the engine's thread to whoever passes them on.
-"""
+"""What is asked of the scheduler, and the events it gives out for it."""
 
 from __future__ import annotations
 
@@ -11,6 +8,8 @@ from dataclasses import dataclass, field
 
 from backend.domain.errors import ProductError
 from backend.runner.openai_api import Finish, Sampling, Usage
+
+BETWEEN_DELIVERIES = 0.04  # seconds
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ Publish = Callable[[Sequence[Delivery]], None]
 
 @dataclass(eq=False)
 class Reply:
-    """A request the engine works on. `sink` gets its events; nothing more once cancelled."""
+    """A request the scheduler works on. `sink` gets its events; nothing more once cancelled."""
 
     prompt: Sequence[int]
     sampling: Sampling
@@ -53,10 +52,7 @@ class Reply:
     arrived: float = field(default_factory=time.monotonic)
 
 
-BETWEEN_DELIVERIES = 0.04  # seconds
-
-
-class Outbox:
+class PacedDelivery:
     """Gives out first tokens and ends at once, other text only some 25 times a second.
 
     Nobody reads faster, and whoever passes text on computes on the cores that write it.

@@ -3,8 +3,6 @@
 Every count, length, type and offset is checked before it is used; llama.cpp's parser had heap
 overflows in exactly these places. What is refused here is a superset of what it refuses. Format:
 https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
-
-A place in a GGUF from which numbers and texts are read, never beyond the file's end.
 """
 
 from __future__ import annotations
@@ -24,10 +22,14 @@ MAX_ARRAY_ITEMS = 4_194_304
 MAX_NAME_BYTES = 63
 MAX_DIMENSIONS = 4
 MAX_ALIGNMENT = 1_048_576
+MAX_STRING_BYTES = 1_048_576
 LARGEST = 2**63 - 1
-
+STRING = 8
 ARRAY = 9
-
+FORMATS = {
+    0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?",
+    10: "<Q", 11: "<q", 12: "<d",
+}  # fmt: skip
 # ggml type -> (elements in a block, bytes of a block); types that no file may hold are absent
 BLOCKS = {
     0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34),
@@ -37,6 +39,7 @@ BLOCKS = {
     28: (1, 8), 29: (256, 56), 30: (1, 2), 34: (256, 54), 35: (256, 66), 39: (32, 17),
     40: (64, 36), 41: (128, 18), 42: (64, 18),
 }  # fmt: skip
+Value = int | float | bool | str
 
 
 @dataclass(frozen=True)
@@ -212,17 +215,6 @@ def _check_places(cursor: Cursor, tensors: tuple[Tensor, ...], alignment: int) -
         if section + tensor.offset + tensor.size > cursor.size:
             raise cursor.refuse(f"the tensor {tensor.name!r} ends behind the end of the file")
         expected += -(-tensor.size // alignment) * alignment
-
-
-Value = int | float | bool | str
-
-MAX_STRING_BYTES = 1_048_576
-
-STRING = 8
-FORMATS = {
-    0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?",
-    10: "<Q", 11: "<q", 12: "<d",
-}  # fmt: skip
 
 
 @dataclass

@@ -1,59 +1,103 @@
-"""From a file to a running engine, in the one thread that llama.cpp is used from.
-
-What the machine offers, and the sizes that follow from it.
-"""
+"""One model on its way from a file to a service: checked, loaded, sized by the machine, probed."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from backend.domain.errors import BadInput, BadSettings, HashMismatch, NotAGguf
+from backend.domain.errors import (
+    BadInput,
+    BadSettings,
+    HashMismatch,
+    NotAGguf,
+    ProductError,
+    Unavailable,
+)
 from backend.domain.prompt import Message
-from backend.runner.batching import Engine, Shape
+from backend.runner.batching import BatchLimits, BatchScheduler
 from backend.runner.chat_template import ChatTemplate
-from backend.runner.delivery import Publish
+from backend.runner.delivery import Delivery, Publish
 from backend.runner.gguf_header import Header, read_header
 from backend.runner.metrics import Metrics
 from backend.runner.model import Context, Model
 from backend.runner.openai_api import read_messages
 from backend.runner.settings import RunnerSettings
+from backend.runner.slots import common_prefix
+from backend.runner.thread_pace import ThreadPace
 from backend.system.files import sha256_of
 from backend.system.logging import log_event
 from backend.system.resources import cores, free_memory
 
+DEFAULT_CONTEXT = 2048
+DEFAULT_SLOTS = 4
+SHARE_FOR_CACHE = 0.25  # of the memory that is free: several runners share a machine
+CACHE_BYTES_PER_NUMBER = 2  # f16
 CELLS_STEP = 256  # llama.cpp rounds its cache up to this
 
 
+@dataclass
+class ModelService:
+    """What the HTTP routes need of the model, before, while and after it is served."""
+
+    settings: RunnerSettings
+    metrics: Metrics = field(default_factory=Metrics)
+    native: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="scheduler")
+    )
+    loaded: LoadedModel | None = None
+    failure: BaseException | None = None
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def ready(self) -> LoadedModel:
+        """The loaded model. Raises Unavailable while it is loading."""
+        if self.loaded is None:
+            raise Unavailable("The model is still loading. Try again in some seconds.")
+        return self.loaded
+
+    async def work(self) -> None:
+        """Load the model and let it write until it is stopped; keeps what went wrong."""
+        loop = asyncio.get_running_loop()
+
+        def publish(deliveries: Sequence[Delivery]) -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+                loop.call_soon_threadsafe(_deliver, deliveries)
+
+        try:
+            loaded = await load(self.settings, self.native, metrics=self.metrics, publish=publish)
+            self.loaded = loaded
+            await loop.run_in_executor(self.native, loaded.scheduler.run)
+        except ProductError as error:
+            self.failure = error
+        finally:
+            self.ended.set()
+
+
 @dataclass(frozen=True)
-class Loaded:
+class LoadedModel:
     """A model that has answered a probe."""
 
     model: Model
     template: ChatTemplate
-    engine: Engine
+    scheduler: BatchScheduler
 
     def prompt(self, messages: tuple[Message, ...]) -> list[int]:
         """The tokens of chat messages, by the model's template. Raises BadInput."""
-        return prompt_tokens(self.model, self.template.render(messages))
+        return self.model.tokenise_prompt(self.template.render(messages))
 
 
-def prompt_tokens(model: Model, pieces: list[str]) -> list[int]:
-    """The tokens of a rendered template; no control token spans a seam between pieces."""
-    begin = model.begin_text()
-    written = bool(begin) and pieces[0].startswith(begin)
-    tokens = model.tokenise(pieces[0], with_special_tokens=True, begin=not written)
-    for piece in pieces[1:]:
-        tokens += model.tokenise(piece, with_special_tokens=True)
-    return tokens
+def _deliver(deliveries: Sequence[Delivery]) -> None:
+    for sink, event in deliveries:
+        sink(event)
 
 
 async def load(
     settings: RunnerSettings, native: ThreadPoolExecutor, *, metrics: Metrics, publish: Publish
-) -> Loaded:
+) -> LoadedModel:
     """Check the file, load it, and compute a first token. Raises UnusableModel, EngineError."""
     loop = asyncio.get_running_loop()
     header = await loop.run_in_executor(native, _checked, settings)
@@ -68,20 +112,28 @@ async def load(
     )
     pinned = _pinned_prefix(settings, model, template)
 
-    def start() -> Engine:
-        shape = _shape(settings, model, header)
-        cells = shape.slots * shape.context + -(-len(pinned) // CELLS_STEP) * CELLS_STEP
+    def start() -> BatchScheduler:
+        limits = _limits(settings, model, header)
+        cells = limits.slots * limits.context + -(-len(pinned) // CELLS_STEP) * CELLS_STEP
         threads = settings.threads or cores()
         context = Context(
-            model, sequences=shape.slots + 1, cells=cells, batch=shape.batch, threads=threads
+            model, sequences=limits.slots + 1, cells=cells, batch=limits.batch, threads=threads
         )
-        engine = Engine(model, context, shape=shape, metrics=metrics, publish=publish)
-        engine.cache.probe()
-        engine.cache.pin(pinned)
-        log_event("loaded", model=settings.name, threads=threads, pinned=len(pinned), **vars(shape))
-        return engine
+        scheduler = BatchScheduler(
+            model,
+            context,
+            limits=limits,
+            threads=ThreadPace(threads),
+            metrics=metrics,
+            publish=publish,
+        )
+        scheduler.cache.probe()
+        scheduler.cache.pin(pinned)
+        sizes = {"threads": threads, "pinned": len(pinned), **vars(limits)}
+        log_event("loaded", model=settings.name, **sizes)
+        return scheduler
 
-    return Loaded(model, template, await loop.run_in_executor(native, start))
+    return LoadedModel(model, template, await loop.run_in_executor(native, start))
 
 
 def _checked(settings: RunnerSettings) -> Header:
@@ -99,7 +151,7 @@ def _checked(settings: RunnerSettings) -> Header:
     return read_header(settings.model)
 
 
-def _shape(settings: RunnerSettings, model: Model, header: Header) -> Shape:
+def _limits(settings: RunnerSettings, model: Model, header: Header) -> BatchLimits:
     trained = model.trained_context
     context = min(settings.context or DEFAULT_CONTEXT, trained)
     if settings.context > trained:
@@ -109,7 +161,7 @@ def _shape(settings: RunnerSettings, model: Model, header: Header) -> Shape:
         token_bytes=cache_bytes_per_token(header),
         free_bytes=free_memory(),
     )
-    return Shape(slots, context, max(settings.batch, slots), settings.queue)
+    return BatchLimits(slots, context, max(settings.batch, slots), settings.queue)
 
 
 def _template_source(settings: RunnerSettings, header: Header) -> str | None:
@@ -132,11 +184,8 @@ def _pinned_prefix(settings: RunnerSettings, model: Model, template: ChatTemplat
 def prefix_of(messages: tuple[Message, ...], model: Model, template: ChatTemplate) -> list[int]:
     """The tokens before the point where two different user messages would follow."""
     ends: tuple[Message, ...] = ({"role": "user", "content": "a"}, {"role": "user", "content": "1"})
-    one, other = (prompt_tokens(model, template.render((*messages, end))) for end in ends)
-    common = 0
-    while common < min(len(one), len(other)) and one[common] == other[common]:
-        common += 1
-    return one[:common]
+    first, second = (model.tokenise_prompt(template.render((*messages, end))) for end in ends)
+    return first[: common_prefix(first, second)]
 
 
 def _text_of(option: str, path: Path) -> str:
@@ -144,12 +193,6 @@ def _text_of(option: str, path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadSettings(f"{option}: {path} cannot be read as text.") from error
-
-
-DEFAULT_CONTEXT = 2048
-DEFAULT_SLOTS = 4
-SHARE_FOR_CACHE = 0.25  # of the memory that is free: several runners share a machine
-CACHE_BYTES_PER_NUMBER = 2  # f16
 
 
 def cache_bytes_per_token(header: Header) -> int:

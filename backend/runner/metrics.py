@@ -40,13 +40,15 @@ class Metrics:
         self._waiting = Gauge("runner_waiting", "Requests without a slot", registry=registry)
         self._busy = Gauge("runner_busy_slots", "Slots that are read or written", registry=registry)
         self._slots = Gauge("runner_slots", "Slots in all", registry=registry)
-
         self.threads = Gauge(
             "runner_threads", "Threads computing; fewer on a crowded machine", registry=registry
         )
+        self.most_threads = Gauge(
+            "runner_threads_allowed", "Threads that may compute", registry=registry
+        )
 
     def watch(self, *, waiting: Callable[[], float], busy: Callable[[], float], slots: int) -> None:
-        """Read these numbers from the engine whenever metrics are asked for."""
+        """Read these numbers from the scheduler whenever metrics are asked for."""
         self._waiting.set_function(waiting)
         self._busy.set_function(busy)
         self._slots.set(slots)

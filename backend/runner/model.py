@@ -1,19 +1,14 @@
-"""A loaded GGUF: its weights and its vocabulary, by llama.cpp's low-level API.
+"""One loaded GGUF and its working memory, by llama.cpp's low-level API.
 
-Together with `context` the only place that calls llama.cpp. Nothing here is logged but llama.cpp's
-own warnings, which never hold a prompt.
-
-The working memory of a model: one KV cache for all sequences, one batch, one thread.
-
-The cache is unified: sequences that begin alike share cells, so that copying a prefix from one to
-another moves no bytes.
+The only file that calls llama.cpp. Nothing here is logged but llama.cpp's own warnings, which
+never hold a prompt.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum, auto
 from pathlib import Path
 from typing import TypeVar
@@ -30,29 +25,10 @@ HARMLESS = (
 WARNING = 3  # ggml log levels: 1 debug, 2 info, 3 warning, 4 error
 SPECIAL = native.LLAMA_TOKEN_ATTR_CONTROL | native.LLAMA_TOKEN_ATTR_UNKNOWN
 PIECE_BYTES = 256
-
-T = TypeVar("T")
-
-
-def route_native_log(write: Callable[[str], None]) -> None:
-    """Send llama.cpp's warnings and errors to `write`, one line each, and drop all the rest."""
-    os.environ.setdefault("GGML_NO_BACKTRACE", "1")
-
-    def receive(level: int, text: bytes, _: object) -> None:
-        line = text.decode("utf-8", errors="replace").strip()
-        if (
-            level in (WARNING, WARNING + 1)
-            and line
-            and not any(harmless in line for harmless in HARMLESS)
-        ):
-            write(line[:500])
-
-    callback = native.llama_log_callback(receive)
-    _KEPT_ALIVE[:] = [callback]
-    native.llama_log_set(callback, ctypes.c_void_p(0))
-
-
+TOP_K = 40
+MIN_P = 0.05
 _KEPT_ALIVE: list[object] = []  # llama.cpp holds the callback's bare address for ever
+T = TypeVar("T")
 
 
 class Model:
@@ -97,17 +73,26 @@ class Model:
         `begin` puts the token in front that the vocabulary wants at the beginning, if any.
         """
         raw = text.encode("utf-8", errors="replace")
-        room = len(raw) + 8
-        tokens = (native.llama_token * room)()
+        most = len(raw) + 8
+        tokens = (native.llama_token * most)()
         count = native.llama_tokenize(
-            self._vocabulary, raw, len(raw), tokens, room, begin, with_special_tokens
+            self._vocabulary, raw, len(raw), tokens, most, begin, with_special_tokens
         )
         if count < 0:
             raise UnusableModel("The vocabulary makes more tokens of a text than it has bytes.")
         return tokens[:count]
 
+    def tokenise_prompt(self, pieces: Sequence[str]) -> list[int]:
+        """The tokens of a rendered template; no control token spans a seam between pieces."""
+        begin = self.begin_text()
+        written = bool(begin) and pieces[0].startswith(begin)
+        tokens = self.tokenise(pieces[0], with_special_tokens=True, begin=not written)
+        for piece in pieces[1:]:
+            tokens += self.tokenise(piece, with_special_tokens=True)
+        return tokens
+
     def piece(self, token: int) -> bytes:
-        """The bytes a token stands for; none for a control token. Only for the engine's thread."""
+        """The bytes a token stands for; none for a control token. For the scheduler's thread."""
         known = self._pieces.get(token)
         if known is None:
             known = self._pieces[token] = self._text(token, special=False)
@@ -157,8 +142,85 @@ def _present(pointer: T | None) -> T:
     return pointer
 
 
-TOP_K = 40
-MIN_P = 0.05
+class Context:
+    """One llama.cpp context. All methods but the abort flag's belong to one thread."""
+
+    def __init__(
+        self, model: Model, *, sequences: int, cells: int, batch: int, threads: int
+    ) -> None:
+        self.abort = AbortFlag()
+        parameters = native.llama_context_default_params()
+        parameters.n_ctx = cells
+        parameters.n_batch = parameters.n_ubatch = batch
+        parameters.n_seq_max = sequences
+        parameters.n_outputs_max = sequences
+        parameters.n_threads = parameters.n_threads_batch = threads
+        parameters.kv_unified = True
+        parameters.abort_callback = self.abort.callback
+        parameters.abort_callback_data = self.abort.argument
+        pointer = native.llama_init_from_model(model.pointer, parameters)
+        memory = native.llama_get_memory(pointer) if pointer else None
+        if not pointer or memory is None:
+            raise UnusableModel(
+                f"llama.cpp cannot make a context of {cells} tokens. Set a smaller --context or "
+                "fewer --slots: there may be too little memory."
+            )
+        self._pointer, self._memory = pointer, memory
+        self._batch = native.llama_batch_init(batch, 0, 1)
+        self._places = batch
+        self._count = 0
+        for place in range(batch):
+            self._batch.n_seq_id[place] = 1
+
+    @property
+    def free_places(self) -> int:
+        """How many more tokens the batch takes."""
+        return self._places - self._count
+
+    def add(self, token: int, *, position: int, sequence: int) -> int:
+        """Put a token into the batch; its place there."""
+        place, batch = self._count, self._batch
+        batch.token[place] = token
+        batch.pos[place] = position
+        batch.seq_id[place][0] = sequence
+        batch.logits[place] = 0
+        self._count = place + 1
+        return place
+
+    def want(self, place: int) -> None:
+        """Ask for the logits after the token at this place, to sample from."""
+        self._batch.logits[place] = 1
+
+    def decode(self) -> Decoded:
+        """Compute the batch and empty it. Only DONE leaves all its tokens in the cache."""
+        self._batch.n_tokens, self._count = self._count, 0
+        code = native.llama_decode(self._pointer, self._batch)
+        if code == 0:
+            return Decoded.DONE
+        if code in (1, 2):
+            return Decoded.NO_ROOM if code == 1 else Decoded.ABORTED
+        return Decoded.FAILED
+
+    def use_threads(self, count: int) -> None:
+        """Compute with so many threads from the next pass on."""
+        native.llama_set_n_threads(self._pointer, count, count)
+
+    def sample(self, sampler: Sampler, place: int) -> int:
+        """The next token after the one at this place of the batch last computed."""
+        return int(native.llama_sampler_sample(sampler.pointer, self._pointer, place))
+
+    def forget(self, sequence: int, *, keep: int = 0) -> bool:
+        """Drop what a sequence holds behind its first `keep` tokens; False if that cannot be."""
+        return bool(native.llama_memory_seq_rm(self._memory, sequence, keep, -1))
+
+    def copy(self, source: int, target: int, *, count: int) -> None:
+        """Let `target`, which must be empty, begin with the first `count` tokens of `source`."""
+        native.llama_memory_seq_cp(self._memory, source, target, 0, count)
+
+    def close(self) -> None:
+        """Free the batch and the cache."""
+        native.llama_batch_free(self._batch)
+        native.llama_free(self._pointer)
 
 
 class Decoded(Enum):
@@ -228,83 +290,19 @@ def _choice(sampling: Sampling, seed: int) -> list[native.llama_sampler_p]:
     ]
 
 
-class Context:
-    """One llama.cpp context. All methods but the abort flag's belong to one thread."""
+def route_native_log(write: Callable[[str], None]) -> None:
+    """Send llama.cpp's warnings and errors to `write`, one line each, and drop all the rest."""
+    os.environ.setdefault("GGML_NO_BACKTRACE", "1")
 
-    def __init__(
-        self, model: Model, *, sequences: int, cells: int, batch: int, threads: int
-    ) -> None:
-        self.abort = AbortFlag()
-        self.threads = threads
-        parameters = native.llama_context_default_params()
-        parameters.n_ctx = cells
-        parameters.n_batch = parameters.n_ubatch = batch
-        parameters.n_seq_max = sequences
-        parameters.n_outputs_max = sequences
-        parameters.n_threads = parameters.n_threads_batch = threads
-        parameters.kv_unified = True
-        parameters.abort_callback = self.abort.callback
-        parameters.abort_callback_data = self.abort.argument
-        pointer = native.llama_init_from_model(model.pointer, parameters)
-        memory = native.llama_get_memory(pointer) if pointer else None
-        if not pointer or memory is None:
-            raise UnusableModel(
-                f"llama.cpp cannot make a context of {cells} tokens. Set a smaller --context or "
-                "fewer --slots: there may be too little memory."
-            )
-        self._pointer, self._memory = pointer, memory
-        self._batch = native.llama_batch_init(batch, 0, 1)
-        self._room = batch
-        self._count = 0
-        for place in range(batch):
-            self._batch.n_seq_id[place] = 1
+    def receive(level: int, text: bytes, _: object) -> None:
+        line = text.decode("utf-8", errors="replace").strip()
+        if (
+            level in (WARNING, WARNING + 1)
+            and line
+            and not any(harmless in line for harmless in HARMLESS)
+        ):
+            write(line[:500])
 
-    @property
-    def room(self) -> int:
-        """How many more tokens the batch takes."""
-        return self._room - self._count
-
-    def add(self, token: int, *, position: int, sequence: int) -> int:
-        """Put a token into the batch; its place there."""
-        place, batch = self._count, self._batch
-        batch.token[place] = token
-        batch.pos[place] = position
-        batch.seq_id[place][0] = sequence
-        batch.logits[place] = 0
-        self._count = place + 1
-        return place
-
-    def want(self, place: int) -> None:
-        """Ask for the logits after the token at this place, to sample from."""
-        self._batch.logits[place] = 1
-
-    def decode(self) -> Decoded:
-        """Compute the batch and empty it. Only DONE leaves all its tokens in the cache."""
-        self._batch.n_tokens, self._count = self._count, 0
-        code = native.llama_decode(self._pointer, self._batch)
-        if code == 0:
-            return Decoded.DONE
-        if code in (1, 2):
-            return Decoded.NO_ROOM if code == 1 else Decoded.ABORTED
-        return Decoded.FAILED
-
-    def use_threads(self, count: int) -> None:
-        """Compute with so many threads from the next pass on."""
-        native.llama_set_n_threads(self._pointer, count, count)
-
-    def sample(self, sampler: Sampler, place: int) -> int:
-        """The next token after the one at this place of the batch last computed."""
-        return int(native.llama_sampler_sample(sampler.pointer, self._pointer, place))
-
-    def forget(self, sequence: int, *, keep: int = 0) -> bool:
-        """Drop what a sequence holds behind its first `keep` tokens; False if that cannot be."""
-        return bool(native.llama_memory_seq_rm(self._memory, sequence, keep, -1))
-
-    def copy(self, source: int, target: int, *, count: int) -> None:
-        """Let `target`, which must be empty, begin with the first `count` tokens of `source`."""
-        native.llama_memory_seq_cp(self._memory, source, target, 0, count)
-
-    def close(self) -> None:
-        """Free the batch and the cache."""
-        native.llama_batch_free(self._batch)
-        native.llama_free(self._pointer)
+    callback = native.llama_log_callback(receive)
+    _KEPT_ALIVE[:] = [callback]
+    native.llama_log_set(callback, ctypes.c_void_p(0))

@@ -1,9 +1,7 @@
-"""What a client may ask for: a whitelist of fields with ranges. Anything else is refused.
+"""OpenAI's chat completions as this runner speaks them: what may be asked, and how it is answered.
 
-A field that llama.cpp's own server once took unchecked (a negative `n_discard`) wrote out of
-bounds; here no field reaches native code that is not listed below with its range.
-
-The JSON of OpenAI's chat completions: answers, chunks of a stream, errors.
+Fields are a whitelist with ranges and anything else is refused: a field that llama.cpp's own
+server once took unchecked (a negative `n_discard`) wrote out of bounds.
 """
 
 from __future__ import annotations
@@ -47,6 +45,18 @@ FIELDS = (
     "presence_penalty",
     "user",
 )
+DONE = b"data: [DONE]\n\n"
+# error -> (status, type, code), the first that fits
+STATUSES: tuple[tuple[type[ProductError], tuple[int, str, str]], ...] = (
+    (PromptTooLong, (400, "invalid_request_error", "context_length_exceeded")),
+    (TooLarge, (413, "invalid_request_error", "body_too_large")),
+    (BadInput, (400, "invalid_request_error", "invalid_request")),
+    (Forbidden, (401, "authentication_error", "invalid_api_key")),
+    (QueueFull, (503, "server_error", "queue_full")),
+    (Unavailable, (503, "server_error", "unavailable")),
+    (ProductError, (500, "server_error", "engine_failed")),
+)
+Finish = Literal["stop", "length"]
 
 
 @dataclass(frozen=True)
@@ -72,6 +82,59 @@ class ChatRequest:
     include_usage: bool
 
 
+@dataclass(frozen=True)
+class Usage:
+    """The tokens of one reply; `cached` of the prompt's were in the cache already."""
+
+    prompt: int
+    cached: int
+    completion: int
+
+
+@dataclass(frozen=True)
+class Completion:
+    """The identity that all parts of one completion share."""
+
+    model: str
+    id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
+    created: int = field(default_factory=lambda: int(time.time()))
+
+    def whole(self, text: str, reason: Finish, usage: Usage) -> bytes:
+        """All of it at once."""
+        message = {"role": "assistant", "content": text}
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
+        return _json(self._body("chat.completion", [choice]) | {"usage": _usage(usage)})
+
+    def opening(self) -> bytes:
+        """The chunk before the first text: it names the role."""
+        return self._chunk({"role": "assistant", "content": ""}, None)
+
+    def piece(self, text: str) -> bytes:
+        """A chunk with text."""
+        return self._chunk({"content": text}, None)
+
+    def ending(self, reason: Finish) -> bytes:
+        """The chunk that says why the text ends."""
+        return self._chunk({}, reason)
+
+    def usage(self, usage: Usage) -> bytes:
+        """The last chunk, without choices, where usage was asked for."""
+        return _event(self._body("chat.completion.chunk", []) | {"usage": _usage(usage)})
+
+    def _chunk(self, delta: dict[str, str], reason: Finish | None) -> bytes:
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
+        return _event(self._body("chat.completion.chunk", [choice]))
+
+    def _body(self, kind: str, choices: list[dict[str, Any]]) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "object": kind,
+            "created": self.created,
+            "model": self.model,
+            "choices": choices,
+        }
+
+
 def read_request(body: object, *, model_name: str, default_max_tokens: int) -> ChatRequest:
     """The request in a JSON body. Raises BadInput, naming the field, for anything not allowed."""
     if not isinstance(body, dict):
@@ -90,6 +153,32 @@ def read_request(body: object, *, model_name: str, default_max_tokens: int) -> C
         stream=stream,
         include_usage=_include_usage(body, stream=stream),
     )
+
+
+def read_messages(value: object) -> tuple[Message, ...]:
+    """The messages in a JSON value. Raises BadInput for anything else."""
+    if not isinstance(value, list) or not 0 < len(value) <= MAX_MESSAGES:
+        raise BadInput(f"messages: must be a list of 1 to {MAX_MESSAGES} messages.")
+    return tuple(_message(index, message) for index, message in enumerate(value))
+
+
+def error_status(error: ProductError) -> int:
+    """The HTTP status of an error."""
+    return _meaning(error)[0]
+
+
+def error_body(error: ProductError) -> bytes:
+    """The JSON of an error; for a prompt too long with the counts a client needs to cut it."""
+    _, kind, code = _meaning(error)
+    fields: dict[str, Any] = {"message": str(error), "type": kind, "param": None, "code": code}
+    if isinstance(error, PromptTooLong):
+        fields |= {"n_prompt_tokens": error.prompt_tokens, "n_ctx": error.context_tokens}
+    return _json({"error": fields})
+
+
+def error_event(error: ProductError) -> bytes:
+    """An error in the middle of a stream."""
+    return b"data: " + error_body(error) + b"\n\n"
 
 
 def _sampling(body: Mapping[str, Any], default_max_tokens: int) -> Sampling:
@@ -158,13 +247,6 @@ def _stops(value: object) -> tuple[str, ...]:
     return tuple(stops)
 
 
-def read_messages(value: object) -> tuple[Message, ...]:
-    """The messages in a JSON value. Raises BadInput for anything else."""
-    if not isinstance(value, list) or not 0 < len(value) <= MAX_MESSAGES:
-        raise BadInput(f"messages: must be a list of 1 to {MAX_MESSAGES} messages.")
-    return tuple(_message(index, message) for index, message in enumerate(value))
-
-
 def _message(index: int, message: object) -> Message:
     place = f"messages[{index}]"
     if not isinstance(message, dict) or set(message) != {"role", "content"}:
@@ -191,95 +273,6 @@ def _part(place: str, part: object) -> str:
         if isinstance(text, str):
             return text
     raise BadInput(f'{place}.content: each part must be {{"type": "text", "text": "…"}}.')
-
-
-Finish = Literal["stop", "length"]
-
-
-@dataclass(frozen=True)
-class Usage:
-    """The tokens of one reply; `cached` of the prompt's were in the cache already."""
-
-    prompt: int
-    cached: int
-    completion: int
-
-
-DONE = b"data: [DONE]\n\n"
-
-# error -> (status, type, code), the first that fits
-STATUSES: tuple[tuple[type[ProductError], tuple[int, str, str]], ...] = (
-    (PromptTooLong, (400, "invalid_request_error", "context_length_exceeded")),
-    (TooLarge, (413, "invalid_request_error", "body_too_large")),
-    (BadInput, (400, "invalid_request_error", "invalid_request")),
-    (Forbidden, (401, "authentication_error", "invalid_api_key")),
-    (QueueFull, (503, "server_error", "queue_full")),
-    (Unavailable, (503, "server_error", "unavailable")),
-    (ProductError, (500, "server_error", "engine_failed")),
-)
-
-
-@dataclass(frozen=True)
-class Completion:
-    """The identity that all parts of one answer share."""
-
-    model: str
-    id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
-    created: int = field(default_factory=lambda: int(time.time()))
-
-    def answer(self, text: str, reason: Finish, usage: Usage) -> bytes:
-        """The whole answer at once."""
-        message = {"role": "assistant", "content": text}
-        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
-        return _json(self._body("chat.completion", [choice]) | {"usage": _usage(usage)})
-
-    def opening(self) -> bytes:
-        """The chunk before the first text: it names the role."""
-        return self._chunk({"role": "assistant", "content": ""}, None)
-
-    def piece(self, text: str) -> bytes:
-        """A chunk with text."""
-        return self._chunk({"content": text}, None)
-
-    def ending(self, reason: Finish) -> bytes:
-        """The chunk that says why the text ends."""
-        return self._chunk({}, reason)
-
-    def usage(self, usage: Usage) -> bytes:
-        """The last chunk, without choices, where usage was asked for."""
-        return _event(self._body("chat.completion.chunk", []) | {"usage": _usage(usage)})
-
-    def _chunk(self, delta: dict[str, str], reason: Finish | None) -> bytes:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
-        return _event(self._body("chat.completion.chunk", [choice]))
-
-    def _body(self, kind: str, choices: list[dict[str, Any]]) -> dict[str, Any]:
-        return {
-            "id": self.id,
-            "object": kind,
-            "created": self.created,
-            "model": self.model,
-            "choices": choices,
-        }
-
-
-def error_status(error: ProductError) -> int:
-    """The HTTP status of an error."""
-    return _meaning(error)[0]
-
-
-def error_body(error: ProductError) -> bytes:
-    """The JSON of an error; for a prompt too long with the counts a client needs to cut it."""
-    _, kind, code = _meaning(error)
-    fields: dict[str, Any] = {"message": str(error), "type": kind, "param": None, "code": code}
-    if isinstance(error, PromptTooLong):
-        fields |= {"n_prompt_tokens": error.prompt_tokens, "n_ctx": error.context_tokens}
-    return _json({"error": fields})
-
-
-def error_event(error: ProductError) -> bytes:
-    """An error in the middle of a stream."""
-    return b"data: " + error_body(error) + b"\n\n"
 
 
 def _meaning(error: ProductError) -> tuple[int, str, str]:

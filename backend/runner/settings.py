@@ -10,6 +10,7 @@ from pathlib import Path
 from backend.domain.errors import BadSettings
 
 KEY_VARIABLE = "SUGGEST_ANSWER_RUNNER_KEY"
+MAX_THREADS = 512
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class RunnerSettings:
             ("port", 0, 65_535),
             ("context", 0, 1_048_576),
             ("slots", 0, 64),
-            ("threads", 0, 512),
+            ("threads", 0, MAX_THREADS),
             ("batch", 32, 4096),
             ("queue", 1, 10_000),
             ("max_tokens", 1, 131_072),

@@ -1,13 +1,4 @@
-"""Slots: the sequences of the KV cache, what each holds and what is written there.
-
-What the KV cache holds, by sequence, and how a new prompt gets what is there already.
-
-What one step of the engine computes: pure rules, no llama.cpp.
-
-Turns the bytes of tokens into text that can be shown at once.
-
-Never half a character, never the beginning of a stop text that may still become whole.
-"""
+"""Slots of the KV cache: what each holds, the reply that is written there, shared prefixes."""
 
 from __future__ import annotations
 
@@ -22,81 +13,6 @@ from backend.runner.model import Context, Decoded, Model, Sampler
 from backend.runner.openai_api import Finish, Usage
 
 LARGEST_SEED = 0xFFFFFFFF  # itself it means "any" to llama.cpp
-
-
-@dataclass
-class Writing:
-    """The state of a reply in a slot: all its tokens so far, and how it goes on.
-
-    `begun` once the slot holds the part of the prompt that some sequence had already.
-    """
-
-    reply: Reply
-    wanted: list[int]
-    sampler: Sampler
-    text: GrowingText
-    begun: bool = False
-    cached: int = 0
-    completion: int = 0
-
-    def finished(self, reason: Finish) -> Finished:
-        """The event that ends this reply."""
-        usage = Usage(len(self.reply.prompt), self.cached, self.completion)
-        return Finished(reason, usage)
-
-
-@dataclass
-class Slot:
-    """One sequence of the cache: the tokens it holds, and the reply that is written there."""
-
-    sequence: int
-    held: list[int] = field(default_factory=list)
-    writing: Writing | None = None
-    last_used: int = 0
-
-    @property
-    def remaining(self) -> int:
-        """Tokens still to be computed before the next one can be sampled; 0 when idle."""
-        return len(self.writing.wanted) - len(self.held) if self.writing else 0
-
-    def reusable(self, prompt: Sequence[int]) -> int:
-        """How many tokens of a prompt this sequence holds; the last one is always computed."""
-        return min(common_prefix(self.held, prompt), len(prompt) - 1)
-
-    def coming(self, prompt: Sequence[int]) -> int:
-        """How many tokens of a prompt it will hold once its own prompt is computed."""
-        if not self.writing or not self.writing.begun:
-            return 0
-        return min(common_prefix(self.writing.reply.prompt, prompt), len(prompt) - 1)
-
-    @property
-    def background(self) -> bool:
-        """Whether nobody is waiting for what is written here."""
-        return self.writing is not None and self.writing.reply.background
-
-    @property
-    def arrived(self) -> float:
-        """When the reply that is written here was asked for; 0 when idle."""
-        return self.writing.reply.arrived if self.writing else 0.0
-
-    def missing(self, count: int) -> Sequence[int]:
-        """The next tokens to compute."""
-        start = len(self.held)
-        return self.writing.wanted[start : start + count] if self.writing else ()
-
-
-def writing_of(reply: Reply, model: Model) -> Writing:
-    """The state of a reply that is about to begin."""
-    sampling = reply.sampling
-    seed = secrets.randbits(31) if sampling.seed is None else sampling.seed % LARGEST_SEED
-    return Writing(
-        reply=reply,
-        wanted=list(reply.prompt),
-        sampler=Sampler(sampling, seed=seed, vocabulary_size=model.vocabulary_size),
-        text=GrowingText(sampling.stop, drop_first_space=model.begins_with_space),
-    )
-
-
 WORTH_WAITING_FOR = 32  # tokens that another prompt is about to put into the cache
 WORTH_TAKING_OVER = 0.5  # share of a slot's tokens that a new prompt must reuse
 KEPT_IDLE = 512  # tokens that idle slots may hold besides what they share with others
@@ -199,7 +115,7 @@ class PrefixCache:
     def pin(self, tokens: Sequence[int]) -> None:
         """Compute a prefix that prompts begin with and keep it for good. Raises EngineError."""
         pinned = self._pinned
-        while missing := list(tokens[len(pinned.held) :][: self._context.room]):
+        while missing := list(tokens[len(pinned.held) :][: self._context.free_places]):
             self.feed(pinned, missing)
             if self._context.decode() is not Decoded.DONE:
                 raise EngineError("The prefix to keep warm cannot be computed.")
@@ -218,78 +134,98 @@ class PrefixCache:
         target.held = source.held[:count]
 
 
-LEAST_CHUNK = 16
-SHARE_OF_OLDEST = 4
-ROWS = 16  # llama.cpp's matrix kernels take so many tokens at once; 16 are faster than 13
+@dataclass
+class Slot:
+    """One sequence of the cache: the tokens it holds, and the reply that is written there."""
+
+    sequence: int
+    held: list[int] = field(default_factory=list)
+    writing: Writing | None = None
+    last_used: int = 0
+
+    @property
+    def remaining(self) -> int:
+        """Tokens still to be computed before the next one can be sampled; 0 when idle."""
+        return len(self.writing.wanted) - len(self.held) if self.writing else 0
+
+    def reusable(self, prompt: Sequence[int]) -> int:
+        """How many tokens of a prompt this sequence holds; the last one is always computed."""
+        return min(common_prefix(self.held, prompt), len(prompt) - 1)
+
+    def coming(self, prompt: Sequence[int]) -> int:
+        """How many tokens of a prompt it will hold once its own prompt is computed."""
+        if not self.writing or not self.writing.begun:
+            return 0
+        return min(common_prefix(self.writing.reply.prompt, prompt), len(prompt) - 1)
+
+    @property
+    def background(self) -> bool:
+        """Whether nobody is waiting for what is written here."""
+        return self.writing is not None and self.writing.reply.background
+
+    @property
+    def arrived(self) -> float:
+        """When the reply that is written here was asked for; 0 when idle."""
+        return self.writing.reply.arrived if self.writing else 0.0
+
+    def missing(self, count: int) -> Sequence[int]:
+        """The next tokens to compute."""
+        start = len(self.held)
+        return self.writing.wanted[start : start + count] if self.writing else ()
 
 
-def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
+@dataclass
+class Writing:
+    """The state of a reply in a slot: all its tokens so far, and how it goes on.
+
+    `begun` once the slot holds the part of the prompt that some sequence had already.
+    """
+
+    reply: Reply
+    wanted: list[int]
+    sampler: Sampler
+    text: GrowingText
+    begun: bool = False
+    cached: int = 0
+    completion: int = 0
+
+    def finished(self, reason: Finish) -> Finished:
+        """The event that ends this reply."""
+        usage = Usage(len(self.reply.prompt), self.cached, self.completion)
+        return Finished(reason, usage)
+
+
+def writing_of(reply: Reply, model: Model) -> Writing:
+    """The state of a reply that is about to begin."""
+    sampling = reply.sampling
+    seed = secrets.randbits(31) if sampling.seed is None else sampling.seed % LARGEST_SEED
+    return Writing(
+        reply=reply,
+        wanted=list(reply.prompt),
+        sampler=Sampler(sampling, seed=seed, vocabulary_size=model.vocabulary_size),
+        text=GrowingText(sampling.stop, drop_first_space=model.begins_with_space),
+    )
+
+
+def common_prefix(first: Sequence[int], second: Sequence[int]) -> int:
     """How many tokens two sequences have in common at their beginning."""
-    low, high = 0, min(len(one), len(other))
-    if one[:high] == other[:high]:
+    low, high = 0, min(len(first), len(second))
+    if first[:high] == second[:high]:
         return high
-    while high - low > 1:  # one[:low] is equal, one[:high] is not
+    while high - low > 1:  # first[:low] is equal, first[:high] is not
         middle = (low + high) // 2
-        if one[low:middle] == other[low:middle]:
+        if first[low:middle] == second[low:middle]:
             low = middle
         else:
             high = middle
     return low
 
 
-def share(room: int, remaining: Sequence[int]) -> list[int]:
-    """How many prompt tokens each prompt may feed in this step; `remaining` is oldest first.
-
-    The shortest go first, since they can then begin to write soonest; the oldest has a quarter
-    for certain, so that a stream of short prompts cannot starve a long one.
-    """
-    shares = [0] * len(remaining)
-    if not remaining:
-        return shares
-    shares[0] = min(remaining[0], -(-room // SHARE_OF_OLDEST))
-    room -= shares[0]
-    for index in sorted(range(len(remaining)), key=lambda index: remaining[index]):
-        more = min(room, remaining[index] - shares[index])
-        shares[index] += more
-        room -= more
-    return shares
-
-
-def whole_rows(room: int, *, beside: int) -> int:
-    """At most so many prompt tokens that a batch with `beside` others is full rows of a kernel.
-
-    What is left over costs up to three times as much for each token.
-    """
-    whole = (room + beside) // ROWS * ROWS - beside
-    return whole if whole > 0 else room
-
-
-class ChunkPace:
-    """How many prompt tokens a step may hold so that replies being written do not stall."""
-
-    def __init__(self, *, largest: int, target_seconds: float) -> None:
-        self._largest = largest
-        self._target_seconds = target_seconds
-        self._seconds_per_token = 0.0
-
-    def observe(self, tokens: int, seconds: float) -> None:
-        """Note how long a step with this many tokens took; short steps say little."""
-        if tokens < LEAST_CHUNK:
-            return
-        now = seconds / tokens
-        known = self._seconds_per_token
-        self._seconds_per_token = now if not known else 0.7 * known + 0.3 * now
-
-    def chunk(self, *, writing: bool) -> int:
-        """The most prompt tokens for the next step: all that fit if nobody is writing."""
-        if not writing or not self._seconds_per_token:
-            return self._largest
-        fitting = int(self._target_seconds / self._seconds_per_token)
-        return max(LEAST_CHUNK, min(self._largest, fitting))
-
-
 class GrowingText:
-    """The text of one reply, given out piece by piece."""
+    """The text of one reply, out of the bytes of its tokens, given out piece by piece.
+
+    Never half a character, never the beginning of a stop text that may still become whole.
+    """
 
     def __init__(self, stops: tuple[str, ...] = (), *, drop_first_space: bool = False) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")

@@ -20,7 +20,7 @@ CROWDED, CALM = 0.12, 0.03  # share of a thread's time that it waited for a core
 LEAST_PATIENCE, MOST_PATIENCE = 0.4, 10.0  # seconds of calm before a thread is taken back
 
 
-def seconds_without_core() -> float:
+def seconds_without_core(tasks: Path = TASKS) -> float:
     """How long this process's threads, but for the main one, were ready to run and did not.
 
     From Linux's scheduler statistics; 0 where there are none, and then no thread is given up.
@@ -28,15 +28,15 @@ def seconds_without_core() -> float:
     nanoseconds = 0
     main = str(os.getpid())
     with suppress(OSError):
-        for task in os.listdir(TASKS):  # noqa: PTH208 - four times as fast, and often called
+        for task in os.listdir(tasks):  # noqa: PTH208 - four times as fast, and often called
             if task != main:
-                nanoseconds += _waited(task)
+                nanoseconds += _waited(tasks, task)
     return nanoseconds / 1e9
 
 
-def _waited(task: str) -> int:
+def _waited(tasks: Path, task: str) -> int:
     try:
-        with open(f"{TASKS}/{task}/schedstat", "rb") as file:  # noqa: PTH123 - as above
+        with open(f"{tasks}/{task}/schedstat", "rb") as file:  # noqa: PTH123 - as above
             return int(file.read().split()[1])
     except (OSError, IndexError):  # the thread has just ended
         return 0
@@ -46,9 +46,13 @@ class ThreadPace:
     """The number of threads for the next step."""
 
     def __init__(self, most: int, *, waited: Callable[[], float] = seconds_without_core) -> None:
-        self.threads = self._most = most
         self._waited = waited
-        self._before = waited()
+        self.allow(most)
+
+    def allow(self, most: int) -> None:
+        """From now on use up to so many, and begin with all of them: a crowd shows soon."""
+        self.threads = self.most = most
+        self._before = self._waited()
         self._computed = self._calm = 0.0
         self._since_raised = MOST_PATIENCE
         self._patience = LEAST_PATIENCE
@@ -56,7 +60,7 @@ class ThreadPace:
     def observe(self, seconds: float) -> bool:
         """Note that a step has computed for so long; whether the number of threads changes."""
         self._computed += seconds
-        if self._computed < WINDOW_SECONDS or self._most == 1:
+        if self._computed < WINDOW_SECONDS or self.most == 1:
             return False
         now = self._waited()
         share = max(0.0, now - self._before) / self._computed / self.threads
@@ -74,6 +78,6 @@ class ThreadPace:
             else:
                 self._patience = LEAST_PATIENCE
             self.threads -= 1
-        elif self._calm >= self._patience and self.threads < self._most:
+        elif self._calm >= self._patience and self.threads < self.most:
             self.threads += 1
             self._calm = self._since_raised = 0.0

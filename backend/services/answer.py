@@ -1,7 +1,4 @@
-"""Writing one candidate: redact, retrieve, render, ask the model, save the text as it grows.
-
-Which engine writes for a model, and with which connection.
-"""
+"""Writing one candidate: redact, retrieve, render, ask the model's engine, save what it writes."""
 
 from __future__ import annotations
 
@@ -198,8 +195,8 @@ def _finish(work: Work, text: str, end: End, db: Database) -> tuple[int, Usage]:
 
 
 @dataclass
-class Writers:
-    """Engines by model. Connections to endpoints are kept for the next request."""
+class Engines:
+    """Which engine writes for a model. Connections to endpoints are kept for the next request."""
 
     settings: Settings
     db: Database

@@ -12,9 +12,11 @@ from backend.domain.errors import BadInput, Conflict, HashMismatch, NotAGguf
 from backend.domain.model_card import FILE_NAME, ModelCard, check_prompt_format
 from backend.store import promotions
 from backend.store.models import Model, add_model, model_named, remove_model, set_active
+from backend.store.promotions import Promotion
 from backend.system.database import transaction
 from backend.system.files import sha256_of
 
+PROMOTIONS_SHOWN = 20
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MAGIC = b"GGUF"
 
@@ -124,6 +126,11 @@ def roll_back(name: str, *, db: Database) -> Model:
     if current != name:
         raise Conflict(f"{promotions.PRODUCTION} is {current or 'no model yet'}, not {name}.")
     return model_named(promotions.ask_rollback(db=db), db=db)
+
+
+def last_promotions(db: Database) -> list[Promotion]:
+    """What was promoted of late, newest first."""
+    return promotions.promotions(db)[:PROMOTIONS_SHOWN]
 
 
 def checked_name(name: str) -> str:

@@ -1,9 +1,9 @@
-"""Importing knowledge: articles and solved tickets out of JSONL files, or of an export of Zoho.
+"""Articles and solved tickets into the knowledge store, from JSONL files or an export of Zoho.
 
-JSONL is all or nothing: both files are read and checked to their ends before anything is saved.
-Of an export, lines that have not changed since the last import are not read again, and each batch
-is saved together with the note that it was read, so an import that was interrupted goes on where
-it was. What Zoho deleted, and what is no solved ticket any more, leaves the store and the index.
+Files are all or nothing: they are read and checked to their ends before anything is saved. Of an
+export only lines that have changed are read, and each batch is saved together with the note that it
+was read: an import that was interrupted goes on where it was. What Zoho deleted, and what is no
+solved ticket any more, leaves the store and the index.
 """
 
 from __future__ import annotations

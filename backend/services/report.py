@@ -1,11 +1,7 @@
 """The study's tables out of the current ratings: counts, shares and weighted means by model.
 
-Descriptive only: every current rating counts once, whoever gave it. Superseded ratings never do.
-Which scores are negative is `NEGATIVE_UP_TO` in `backend.domain.rubric`.
-
-Tables of a report, and how they look as CSV, as JSON and in a terminal.
-
-Numbers stay exact until here. All three forms show the same digits.
+Descriptive only: every current rating counts once, whoever gave it; superseded ones never do.
+Numbers stay exact until they are shown, so CSV, JSON and terminal show the same digits.
 """
 
 from __future__ import annotations
@@ -25,6 +21,42 @@ from sqlite_utils import Database
 from backend.domain.errors import Unknown
 from backend.domain.rubric import HIGHEST, NEGATIVE_UP_TO, SCALE, WEIGHT_TOTAL, Criterion, Rubric
 from backend.store.ratings import Flags, rating_flags, score_counts
+
+
+@dataclass(frozen=True)
+class Share:
+    """A part of a whole, from 0 to 1, shown in percent with one decimal; None of nothing."""
+
+    value: Fraction | None
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return ""
+        tenths = (self.value * 1000 + Fraction(1, 2)).__floor__()  # halves go up
+        return f"{tenths // 10}.{tenths % 10}"
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean or a weighted part of one, shown with ten significant digits; None of nothing."""
+
+    value: Fraction | None
+
+    def __str__(self) -> str:
+        return "" if self.value is None else f"{float(self.value):.10g}"
+
+
+Cell = str | int | Share | Mean
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under named columns, with a title and a note that says how to read them."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,7 +119,7 @@ def means(scores: Scores) -> Table:
         ),
         rows=tuple(_mean_row(model, scores) for model in scores.models),
         note="Each criterion: its weight times the mean of the scores it has (n). "
-        + ", ".join(f"{one.key} {one.weight}/{WEIGHT_TOTAL}" for one in criteria)
+        + ", ".join(f"{criterion.key} {criterion.weight}/{WEIGHT_TOTAL}" for criterion in criteria)
         + ". Without any score for a criterion there is no total.",
     )
 
@@ -129,8 +161,8 @@ def _negative_and_positive(given: list[int]) -> tuple[Cell, ...]:
 def _mean_row(model: str, scores: Scores) -> tuple[Cell, ...]:
     given = [scores.of(model, criterion) for criterion in scores.rubric.criteria]
     parts = [
-        _contribution(criterion, one)
-        for criterion, one in zip(scores.rubric.criteria, given, strict=True)
+        _contribution(criterion, counted)
+        for criterion, counted in zip(scores.rubric.criteria, given, strict=True)
     ]
     present = [part for part in parts if part is not None]
     total = sum(present, Fraction()) if len(present) == len(parts) else None
@@ -154,42 +186,6 @@ def _contribution(criterion: Criterion, given: Sequence[int]) -> Fraction | None
 
 def _share(part: int, whole: int) -> Share:
     return Share(Fraction(part, whole) if whole else None)
-
-
-@dataclass(frozen=True)
-class Share:
-    """A part of a whole, from 0 to 1, shown in percent with one decimal; None of nothing."""
-
-    value: Fraction | None
-
-    def __str__(self) -> str:
-        if self.value is None:
-            return ""
-        tenths = (self.value * 1000 + Fraction(1, 2)).__floor__()  # halves go up
-        return f"{tenths // 10}.{tenths % 10}"
-
-
-@dataclass(frozen=True)
-class Mean:
-    """A mean or a weighted part of one, shown with ten significant digits; None of nothing."""
-
-    value: Fraction | None
-
-    def __str__(self) -> str:
-        return "" if self.value is None else f"{float(self.value):.10g}"
-
-
-Cell = str | int | Share | Mean
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows under named columns, with a title and a note that says how to read them."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    note: str = ""
 
 
 def as_csv(table: Table) -> str:

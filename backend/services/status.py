@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlite_utils import Database
 
-from backend.store import promotions
+from backend.store import promotions, queue
 from backend.store.models import Model, models, runners
 
 
@@ -45,12 +46,22 @@ def ready(db: Database, *, named: Sequence[str] = ()) -> bool:
     Its models are those `named` in the settings, else the active ones.
     """
     states = [
-        one.state
-        for one in model_states(db)
-        if (one.model.name in named if named else one.model.active)
+        found.state
+        for found in model_states(db)
+        if (found.model.name in named if named else found.model.active)
     ]
     return (
         "starting" not in states
         and "stopped" not in states
         and ("ready" in states or "remote" in states)
     )
+
+
+def queue_length(db: Database) -> int:
+    """How many candidates wait or are being written."""
+    return queue.waiting(db)
+
+
+def totals(db: Database) -> list[dict[str, Any]]:
+    """Finished candidates by model and state: count, tokens, seconds from click to end."""
+    return queue.totals(db)

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from sqlite_utils import Database
 
 from backend.domain.errors import BadInput, NoModel, QueueFull, UnusableModel
-from backend.domain.suggestion import MAX_STEERING_CHARACTERS, Prefer
+from backend.domain.suggestion import MAX_STEERING_CHARACTERS, Prefer, Suggestion
 from backend.domain.ticket import Ticket
 from backend.settings import SuggestSettings
 from backend.store import queue
 from backend.store.models import active_models, model_named
 from backend.store.suggestions import (
-    Suggestion,
     add_suggestion,
     cancel,
     find_same,
@@ -103,6 +102,11 @@ def _refuse_full(wanted: int, prefer: Prefer, *, settings: SuggestSettings, db: 
         )
 
 
+def current_suggestion(suggestion_id: str, *, db: Database) -> Suggestion:
+    """The suggestion as it is now, with who wrote what. Raises UnknownSuggestion."""
+    return suggestion(suggestion_id, db=db)
+
+
 def cancel_suggestion(suggestion_id: str, *, db: Database) -> Suggestion:
     """Stops what still runs and returns the suggestion. Raises UnknownSuggestion."""
     suggestion(suggestion_id, db=db)
@@ -115,13 +119,13 @@ def place(found: Suggestion, *, slots: int, db: Database) -> Place:
 
     The estimate is None until every model that is waited for has been measured.
     """
-    pending = [one for one in found.candidates if one.state == "queued"]
+    pending = [candidate for candidate in found.candidates if candidate.state == "queued"]
     if not pending:
         return Place(ahead=0, seconds=None)
     ahead = queue.ahead_of(found.id, db=db)
-    measured = [queue.seconds_for(one.model, db=db) for one in pending]
-    seconds = [one for one in measured if one is not None]
-    if len(seconds) < len(measured):
+    measured = [queue.seconds_for(candidate.model, db=db) for candidate in pending]
+    known = [seconds for seconds in measured if seconds is not None]
+    if len(known) < len(measured):
         return Place(ahead=ahead, seconds=None)
     rounds = 1 + ahead / max(1, slots * len(pending))
-    return Place(ahead=ahead, seconds=max(seconds) * rounds)
+    return Place(ahead=ahead, seconds=max(known) * rounds)

@@ -16,6 +16,7 @@ from backend.store.models import model_named, set_active
 from backend.system.database import now, transaction
 
 PRODUCTION = "production"
+_COLUMNS = "id, alias, model, replaced, state, problem, created"
 AliasState = Literal["pending", "current", "past", "failed"]
 
 
@@ -32,9 +33,6 @@ class Promotion:
     created: str
 
 
-_COLUMNS = "id, alias, model, replaced, state, problem, created"
-
-
 def promotions(db: Database) -> list[Promotion]:
     """All changes of aliases, newest first."""
     rows = db.execute(f"SELECT {_COLUMNS} FROM aliases ORDER BY id DESC").fetchall()  # noqa: S608
@@ -43,7 +41,8 @@ def promotions(db: Database) -> list[Promotion]:
 
 def aliases(db: Database) -> dict[str, str]:
     """Each alias and the model it points to now."""
-    return {one.alias: one.model for one in promotions(db) if one.state == "current"}
+    current = [promotion for promotion in promotions(db) if promotion.state == "current"]
+    return {promotion.alias: promotion.model for promotion in current}
 
 
 def ask_promotion(model: str, *, db: Database, alias: str = PRODUCTION) -> int:
@@ -69,7 +68,11 @@ def ask_promotion(model: str, *, db: Database, alias: str = PRODUCTION) -> int:
 
 def ask_rollback(*, db: Database, alias: str = PRODUCTION) -> str:
     """Asks that `alias` points again to what it pointed to before; returns that model's name."""
-    current = [one for one in promotions(db) if one.alias == alias and one.state == "current"]
+    current = [
+        promotion
+        for promotion in promotions(db)
+        if promotion.alias == alias and promotion.state == "current"
+    ]
     if not current or not current[0].replaced:
         raise Conflict(f"{alias} was never anything else, so there is nothing to go back to.")
     ask_promotion(current[0].replaced, db=db, alias=alias)

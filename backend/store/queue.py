@@ -3,8 +3,6 @@
 A candidate is claimed with one atomic UPDATE … RETURNING and held by a lease. Every later write
 names the claim, so a worker that lost its lease, or whose candidate was cancelled, changes
 nothing: whatever is killed, a candidate is finished once.
-
-How long the queue is, how fast it moves, and what came out of it.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 A second thought is a new row that names the one it supersedes; nothing is changed or deleted (the
 schema's triggers refuse it). `current_ratings` is the view without what was superseded.
-
-What came of ratings and outcomes, read for reports and for export.
 """
 
 from __future__ import annotations
@@ -28,6 +26,51 @@ _NOT_DONE = {
     "failed": "failed and has no text to judge. Rate the others, or ask for a fresh suggestion.",
     "cancelled": "was cancelled before its end. Rate the others, or ask for a fresh suggestion.",
 }
+_TICKET = "tickets.subject, tickets.text AS asked, tickets.external_id, tickets.language, contact"
+
+
+@dataclass(frozen=True)
+class RatedCandidate:
+    """A current rating with what it was about."""
+
+    rating_id: str
+    candidate_id: str
+    suggestion_id: str
+    label: str
+    model: str
+    text: str
+    question: str
+    external_id: str
+    language: str
+    created: str
+    contact: str
+    rating: Rating
+
+    @property
+    def overall(self) -> float | None:
+        """The weighted mean of the scores, None if there are none."""
+        return overall(self.rating)
+
+
+@dataclass(frozen=True)
+class SentReply:
+    """What an agent sent to a customer, starting from a candidate."""
+
+    outcome_id: str
+    text: str
+    question: str
+    external_id: str
+    language: str
+    created: str
+    contact: str
+
+
+@dataclass(frozen=True)
+class Flags:
+    """How many current ratings a model has and how many of them say: critical."""
+
+    ratings: int
+    critical: int
 
 
 def add_rating(candidate_id: str, rating: Rating, *, db: Database) -> str:
@@ -136,53 +179,6 @@ def _remember_rubric(rubric: Rubric, db: Database) -> None:
         "INSERT OR IGNORE INTO rubrics (name, version, definition) VALUES (?, ?, ?)",
         [rubric.name, rubric.version, json.dumps(asdict(rubric), ensure_ascii=False)],
     )
-
-
-_TICKET = "tickets.subject, tickets.text AS asked, tickets.external_id, tickets.language, contact"
-
-
-@dataclass(frozen=True)
-class RatedCandidate:
-    """A current rating with what it was about."""
-
-    rating_id: str
-    candidate_id: str
-    suggestion_id: str
-    label: str
-    model: str
-    text: str
-    question: str
-    external_id: str
-    language: str
-    created: str
-    contact: str
-    rating: Rating
-
-    @property
-    def overall(self) -> float | None:
-        """The weighted mean of the scores, None if there are none."""
-        return overall(self.rating)
-
-
-@dataclass(frozen=True)
-class SentReply:
-    """What an agent sent to a customer, starting from a candidate."""
-
-    outcome_id: str
-    text: str
-    question: str
-    external_id: str
-    language: str
-    created: str
-    contact: str
-
-
-@dataclass(frozen=True)
-class Flags:
-    """How many current ratings a model has and how many of them say: critical."""
-
-    ratings: int
-    critical: int
 
 
 def score_counts(rubric: Rubric, *, db: Database) -> dict[tuple[str, str], dict[int, int]]:

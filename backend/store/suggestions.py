@@ -5,50 +5,21 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlite_utils import Database
 
 from backend.domain.errors import UnknownCandidate, UnknownSuggestion
-from backend.domain.suggestion import LABELS, CandidateState, Prefer, balanced_order
+from backend.domain.suggestion import LABELS, Candidate, Prefer, Suggestion, balanced_order
 from backend.domain.ticket import Ticket
 from backend.system.database import new_id, now, transaction
 
 PRIORITIES: Mapping[Prefer, int] = {"now": 0, "background": 1}
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One row of the candidates table, with the passages that stood in its prompt."""
-
-    id: str
-    suggestion_id: str
-    label: str
-    model: str
-    state: CandidateState
-    text: str
-    revision: int
-    finish: str | None
-    problem: str | None
-    problem_detail: str | None
-    queued: str
-    claimed: str | None
-    first_text: str | None
-    finished: str | None
-    passages: tuple[Mapping[str, Any], ...] = ()
-
-
-@dataclass(frozen=True)
-class Suggestion:
-    """One row of the suggestions table with its candidates in the order of their labels."""
-
-    id: str
-    revision: int
-    created: str
-    steering: str
-    prefer: str
-    candidates: tuple[Candidate, ...]
+_SUGGESTION_COLUMNS = "id, revision, created, steering, prefer"
+_CANDIDATE_COLUMNS = (
+    "id, suggestion_id, label, model, state, text, revision, finish, problem, problem_detail, "
+    "queued, claimed, first_text, finished"
+)
 
 
 def same_request(ticket: Ticket, steering: str, models: Sequence[str]) -> str:
@@ -157,13 +128,6 @@ def cancel(suggestion_id: str, *, db: Database) -> None:
             "WHERE suggestion_id = ? AND state IN ('queued', 'writing')",
             [now(), suggestion_id],
         )
-
-
-_SUGGESTION_COLUMNS = "id, revision, created, steering, prefer"
-_CANDIDATE_COLUMNS = (
-    "id, suggestion_id, label, model, state, text, revision, finish, problem, problem_detail, "
-    "queued, claimed, first_text, finished"
-)
 
 
 def suggestion(suggestion_id: str, *, db: Database) -> Suggestion:

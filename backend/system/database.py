@@ -74,7 +74,7 @@ def _refuse_newer(db: Database, path: Path, migrations: Migrations) -> None:
     if not db.table(migrations.migrations_table).exists():
         return
     known = {migration.name for migration in migrations._migrations}
-    unknown = [one.name for one in migrations.applied(db) if one.name not in known]
+    unknown = [step.name for step in migrations.applied(db) if step.name not in known]
     if unknown:
         raise DatabaseTooNew(
             f"{path} was written by a newer version of suggest answer (it has {unknown[-1]}). "

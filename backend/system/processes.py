@@ -1,9 +1,4 @@
-"""What all our processes agree on: a child ends when its parent does, and names in the environment.
-
-Imports nothing of the backend, so that the runner may use it too.
-
-A child process that is kept alive: started, watched, restarted with growing pauses, ended.
-"""
+"""Child processes: kept alive with growing pauses, ended in order, gone when their parent is."""
 
 from __future__ import annotations
 
@@ -22,28 +17,6 @@ SOCKET_VARIABLE = "SUGGEST_ANSWER_LISTEN_FD"
 SERVE_LOCK = "serve.lock"
 """File of a state directory that is locked while a supervisor runs on it."""
 _SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
-
-
-def die_with_parent() -> None:
-    """Asks Linux to kill this process when its parent ends, however that comes about.
-
-    The parent says who it is in the environment: if it has ended already, so does this process.
-    Without that variable (a runner started by hand), or on another system, nothing happens.
-    """
-    named = os.environ.pop(PARENT_VARIABLE, "")
-    if not named or not sys.platform.startswith("linux"):
-        return
-    ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, int(signal.SIGKILL))
-    if os.getppid() != int(named):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-def end_with(parent: int) -> None:
-    """The same for a forked process, which knows its parent."""
-    os.environ[PARENT_VARIABLE] = str(parent)
-    die_with_parent()
-
-
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 30.0
 CALM_SECONDS = 60.0
@@ -51,16 +24,6 @@ _NEEDED = (
     "PATH", "HOME", "LANG", "LC_", "TZ", "TMPDIR", "USER", "VIRTUAL_ENV", "PYTHON",
     "LD_", "OMP_", "GGML_", "SSL_CERT_",
 )  # fmt: skip
-
-
-def bare_environment() -> dict[str, str]:
-    """What any process needs of this one's environment; no keys and no settings are in it."""
-    return {name: value for name, value in os.environ.items() if name.startswith(_NEEDED)}
-
-
-def pause_seconds(failures: int) -> float:
-    """The wait before a child that failed this often in a row is started again."""
-    return min(FIRST_PAUSE_SECONDS * 2.0 ** min(failures, 16), LONGEST_PAUSE_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -160,3 +123,33 @@ class Child:
             return ""
         lines = tail.decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else ""
+
+
+def pause_seconds(failures: int) -> float:
+    """The wait before a child that failed this often in a row is started again."""
+    return min(FIRST_PAUSE_SECONDS * 2.0 ** min(failures, 16), LONGEST_PAUSE_SECONDS)
+
+
+def bare_environment() -> dict[str, str]:
+    """What any process needs of this one's environment; no keys and no settings are in it."""
+    return {name: value for name, value in os.environ.items() if name.startswith(_NEEDED)}
+
+
+def die_with_parent() -> None:
+    """Asks Linux to kill this process when its parent ends, however that comes about.
+
+    The parent says who it is in the environment: if it has ended already, so does this process.
+    Without that variable (a runner started by hand), or on another system, nothing happens.
+    """
+    named = os.environ.pop(PARENT_VARIABLE, "")
+    if not named or not sys.platform.startswith("linux"):
+        return
+    ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, int(signal.SIGKILL))
+    if os.getppid() != int(named):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def end_with(parent: int) -> None:
+    """The same for a forked process, which knows its parent."""
+    os.environ[PARENT_VARIABLE] = str(parent)
+    die_with_parent()

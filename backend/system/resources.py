@@ -42,6 +42,15 @@ def free_memory(*, root: Path = _ROOT) -> int:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
+def own_memory(*, root: Path = _ROOT) -> int:
+    """Bytes of memory that this process holds, pages of mapped files among them; 0 if not told."""
+    try:
+        pages = (root / "proc/self/statm").read_text(encoding="ascii").split()[1]
+    except OSError:
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
 def check_memory(needed: int, *, step: str) -> None:
     """Raises Unavailable if `needed` bytes of memory are not free."""
     free = free_memory()

@@ -1,12 +1,9 @@
-"""Who may call what: keys, host names, and JSON only.
+"""Who may call what: keys, host names, JSON only, and which pages elsewhere may call.
 
 On loopback without keys everything is open to this machine. A page of another site still gets in
-nowhere: it can neither send JSON across origins nor use another host name for this machine.
-
-Which pages elsewhere may call: those of `web.origins`, exactly, and only what the widget needs.
-
-A browser asks first (a preflight, which carries no key); the call itself needs the key as ever. No
-cookies are involved, so credentials are never allowed.
+nowhere: it can neither send JSON across origins nor use another host name for this machine. Pages
+of `web.origins` may call what the widget needs. Their browsers ask first (a preflight, which
+carries no key); the call itself needs the key as ever, and no cookies are involved.
 """
 
 from __future__ import annotations
@@ -23,6 +20,12 @@ from backend.system.loopback import LOOPBACK
 from backend.web import context
 
 OPEN_PATHS = ("/healthz", "/readyz")
+WIDGET_PATHS = ("/api/v1/suggestions", "/api/v1/candidates/", "/api/v1/rubric")
+PREFLIGHT_HEADERS = {
+    "Access-Control-Allow-Methods": "GET, POST, DELETE",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Last-Event-ID, X-Rater",
+    "Access-Control-Max-Age": "600",
+}
 _CHANGES = ("POST", "PUT", "PATCH", "DELETE")
 
 
@@ -49,6 +52,36 @@ def install(app: Flask) -> None:
         if request.path.startswith("/api/"):
             response.headers.setdefault("Cache-Control", "no-store")
         return response
+
+
+def install_cross_origin(app: Flask, origins: Collection[str]) -> None:
+    """Lets these origins in. Install it before keys are checked, for a preflight has none."""
+
+    @app.before_request
+    def preflight() -> Response | None:
+        if not (request.method == "OPTIONS" and _is_asked()):
+            return None
+        answer = Response(status=HTTPStatus.NO_CONTENT)
+        if request.headers.get("Origin") in origins:
+            answer.headers.update(PREFLIGHT_HEADERS)
+        return answer
+
+    @app.after_request
+    def mark(response: Response) -> Response:
+        origin = request.headers.get("Origin")
+        if origins and _is_for_widgets(request.path):
+            response.vary.add("Origin")
+            if origin in origins:
+                response.headers["Access-Control-Allow-Origin"] = origin
+        return response
+
+
+def _is_asked() -> bool:
+    return "Access-Control-Request-Method" in request.headers and _is_for_widgets(request.path)
+
+
+def _is_for_widgets(path: str) -> bool:
+    return path.startswith(WIDGET_PATHS)
 
 
 def require_admin() -> None:
@@ -92,43 +125,5 @@ def _key() -> str:
     return key.strip() if kind.lower() == "bearer" else ""
 
 
-def _same(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode(), other.encode())
-
-
-PATHS = ("/api/v1/suggestions", "/api/v1/candidates/", "/api/v1/rubric")
-ALLOWED = {
-    "Access-Control-Allow-Methods": "GET, POST, DELETE",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, Last-Event-ID, X-Rater",
-    "Access-Control-Max-Age": "600",
-}
-
-
-def install_cross_origin(app: Flask, origins: Collection[str]) -> None:
-    """Lets these origins in. Install it before keys are checked, for a preflight has none."""
-
-    @app.before_request
-    def preflight() -> Response | None:
-        if not (request.method == "OPTIONS" and _is_asked()):
-            return None
-        answer = Response(status=HTTPStatus.NO_CONTENT)
-        if request.headers.get("Origin") in origins:
-            answer.headers.update(ALLOWED)
-        return answer
-
-    @app.after_request
-    def mark(response: Response) -> Response:
-        origin = request.headers.get("Origin")
-        if origins and _is_for_widgets(request.path):
-            response.vary.add("Origin")
-            if origin in origins:
-                response.headers["Access-Control-Allow-Origin"] = origin
-        return response
-
-
-def _is_asked() -> bool:
-    return "Access-Control-Request-Method" in request.headers and _is_for_widgets(request.path)
-
-
-def _is_for_widgets(path: str) -> bool:
-    return path.startswith(PATHS)
+def _same(given: str, expected: str) -> bool:
+    return hmac.compare_digest(given.encode(), expected.encode())

@@ -8,17 +8,16 @@ from threading import BoundedSemaphore
 from typing import cast
 
 from flask import Flask, current_app, g, request
-from sqlite_utils import Database
 
 from backend.domain.errors import TooManyFollowers
+from backend.services.database import Database
 from backend.settings import Settings
 from backend.system.database import connect
 
 
 def settings() -> Settings:
     """The settings in force."""
-    found = current_app.extensions["settings"]
-    assert isinstance(found, Settings)  # noqa: S101 - for the type checker
+    found: Settings = current_app.extensions["settings"]
     return found
 
 
@@ -26,8 +25,7 @@ def store() -> Database:
     """This request's database connection."""
     if "store" not in g:
         g.store = connect(settings().database)
-    found = g.store
-    assert isinstance(found, Database)  # noqa: S101 - for the type checker
+    found: Database = g.store
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from http import HTTPStatus
 from typing import IO
 
@@ -10,7 +9,7 @@ from flask import Flask, Response, json, request
 from werkzeug.exceptions import HTTPException
 
 from backend.domain import errors
-from backend.domain.errors import ProductError
+from backend.domain.errors import ProductError, problem_title, problem_type
 
 MOST_READ_AWAY_BYTES = 16_000_000
 _PIECE = 65_536
@@ -39,20 +38,6 @@ def status_of(kind: type[BaseException]) -> HTTPStatus:
         if parent in STATUS:
             return STATUS[parent]
     return HTTPStatus.INTERNAL_SERVER_ERROR
-
-
-_WORD_BEGINS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-
-
-def problem_type(name: str) -> str:
-    """A stable name of a kind of problem, such as `/problems/queue-full`."""
-    return "/problems/" + _WORD_BEGINS.sub("-", name).lower()
-
-
-def problem_title(name: str) -> str:
-    """The kind of problem in words: `QueueFull` is "Queue full"."""
-    words = _WORD_BEGINS.sub(" ", name)
-    return words[0] + words[1:].lower()
 
 
 def problem(name: str, status: int, detail: str) -> Response:

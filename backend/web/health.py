@@ -14,10 +14,9 @@ from prometheus_client.core import (
     SummaryMetricFamily,
 )
 from prometheus_client.registry import Collector
-from sqlite_utils import Database
 
-from backend.services.status import model_states, ready
-from backend.store import queue
+from backend.services.database import Database
+from backend.services.status import model_states, queue_length, ready, totals
 from backend.web import auth, context
 
 bp = Blueprint("health", __name__)
@@ -26,18 +25,18 @@ bp = Blueprint("health", __name__)
 @bp.get("/healthz")
 def get_healthz() -> ResponseReturnValue:
     """The web process lives and reads its database."""
-    queue.waiting(context.store())
+    queue_length(context.store())
     return {"status": "ok"}
 
 
 @bp.get("/readyz")
 def get_readyz() -> ResponseReturnValue:
     """200 once every active model has answered or failed, and at least one can answer."""
-    states = [one for one in model_states(context.store()) if one.model.active]
+    states = [found.state for found in model_states(context.store()) if found.model.active]
     is_ready = ready(context.store(), named=context.settings().suggest.models)
     body = {
         "status": "ready" if is_ready else "not ready",
-        "models": [one.state for one in states],
+        "models": states,
     }
     return body, 200 if is_ready else 503
 
@@ -59,7 +58,7 @@ class _StoreCollector(Collector):
         yield GaugeMetricFamily(
             "suggest_answer_queue",
             "Candidates waiting or written now",
-            queue.waiting(self._db),
+            queue_length(self._db),
         )
         candidates = CounterMetricFamily(
             "suggest_answer_candidates", "Candidates by model and end", labels=["model", "state"]
@@ -70,7 +69,7 @@ class _StoreCollector(Collector):
         seconds = SummaryMetricFamily(
             "suggest_answer_seconds", "From click to the end of a reply", labels=["model"]
         )
-        for row in queue.totals(self._db):
+        for row in totals(self._db):
             candidates.add_metric([row["model"], row["state"]], row["count"])
             if row["state"] == "done":
                 for kind in ("prompt", "cached", "completion"):
@@ -80,6 +79,6 @@ class _StoreCollector(Collector):
         states = GaugeMetricFamily(
             "suggest_answer_model_up", "1 where the model can answer", labels=["model"]
         )
-        for one in model_states(self._db):
-            states.add_metric([one.model.name], float(one.state in ("ready", "remote")))
+        for found in model_states(self._db):
+            states.add_metric([found.model.name], float(found.state in ("ready", "remote")))
         yield states

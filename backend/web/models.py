@@ -11,7 +11,6 @@ from flask.typing import ResponseReturnValue
 from backend.domain.errors import BadInput
 from backend.services import deploy
 from backend.services.status import model_states
-from backend.store.promotions import promotions
 from backend.web import auth, context, payloads
 
 bp = Blueprint("models", __name__, url_prefix="/api/v1/models")
@@ -98,26 +97,26 @@ def _all() -> dict[str, Any]:
     return {
         "models": [
             {
-                "name": one.model.name,
-                "kind": one.model.kind,
-                "active": one.model.active,
-                "state": one.state,
-                "problem": one.problem or None,
-                "aliases": list(one.aliases),
-                "base_url": one.model.base_url or None,
-                "sha256": one.model.sha256 or None,
+                "name": found.model.name,
+                "kind": found.model.kind,
+                "active": found.model.active,
+                "state": found.state,
+                "problem": found.problem or None,
+                "aliases": list(found.aliases),
+                "base_url": found.model.base_url or None,
+                "sha256": found.model.sha256 or None,
             }
-            for one in model_states(db)
+            for found in model_states(db)
         ],
         "promotions": [
             {
-                "alias": one.alias,
-                "model": one.model,
-                "replaced": one.replaced,
-                "state": one.state,
-                "problem": one.problem or None,
-                "created": one.created,
+                "alias": promotion.alias,
+                "model": promotion.model,
+                "replaced": promotion.replaced,
+                "state": promotion.state,
+                "problem": promotion.problem or None,
+                "created": promotion.created,
             }
-            for one in promotions(db)[:20]
+            for promotion in deploy.last_promotions(db)
         ],
     }

@@ -1,33 +1,33 @@
-"""JSON in: what each call accepts, checked before anything is done.
-
-JSON out: suggestions and candidates as callers see them.
-
-Which model wrote a candidate, and how fast, is told only to a rater who has rated them all.
-"""
+"""JSON in, checked before anything is done, and JSON out: suggestions as callers see them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal, TypeVar
 
 from flask import request
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
-from sqlite_utils import Database
 
-from backend.domain.errors import BadInput
+from backend.domain.errors import BadInput, problem_title, problem_type
 from backend.domain.rating import Rating
 from backend.domain.rubric import rubric_named
-from backend.domain.suggestion import OutcomeKind, Prefer, suggestion_state
+from backend.domain.suggestion import Candidate, Outcome, OutcomeKind, Prefer
 from backend.domain.ticket import Ticket
 from backend.privacy import placeholders_in
-from backend.services.blind import blind
-from backend.services.suggest import Ask, place
-from backend.settings import Settings
-from backend.store.models import stored_models
-from backend.store.ratings import rated_candidates, revealed
-from backend.store.suggestions import Candidate, Suggestion
-from backend.web.errors import problem_title, problem_type
+from backend.services.follow import Change, View
+from backend.services.suggest import Ask
+
+Json = dict[str, Any]
+
+BLIND_DETAILS = {
+    "EngineUnreachable": "It could not be reached. Ask again; if it stays so, tell an admin.",
+    "EngineTimeout": "It did not answer in time. Ask again; if it stays so, tell an admin.",
+    "EngineBusy": "It has no room now. Ask again in a moment.",
+    "EngineRefused": "It refused to write a reply. Ask again, or tell an admin.",
+    "EngineUnauthorized": "It does not accept the key. An admin has to look at it.",
+    "EngineError": "It failed. Ask again; if it stays so, tell an admin.",
+}
 
 
 class _Payload(BaseModel):
@@ -69,6 +69,7 @@ class RatingPayload(_Payload):
 class OutcomePayload(_Payload):
     """Say what happened with a candidate."""
 
+    id: str = Field("", max_length=100, description="your own; the same again is counted once")
     kind: OutcomeKind
     final_text: str = ""
     agent: str = ""
@@ -99,7 +100,7 @@ def read(kind: type[PayloadT]) -> PayloadT:
         return kind.model_validate(body)
     except ValidationError as error:
         found = "; ".join(
-            f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5]
+            f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}" for wrong in error.errors()[:5]
         )
         raise BadInput(f"The request cannot be used: {found}.") from error
 
@@ -129,65 +130,62 @@ def rating(*, rater: str, rubric: str) -> Rating:
     )
 
 
-Json = dict[str, Any]
-
-BLIND_DETAILS = {
-    "EngineUnreachable": "It could not be reached. Ask again; if it stays so, tell an admin.",
-    "EngineTimeout": "It did not answer in time. Ask again; if it stays so, tell an admin.",
-    "EngineBusy": "It has no room now. Ask again in a moment.",
-    "EngineRefused": "It refused to write a reply. Ask again, or tell an admin.",
-    "EngineUnauthorized": "It does not accept the key. An admin has to look at it.",
-    "EngineError": "It failed. Ask again; if it stays so, tell an admin.",
-}
-
-
-def seen_by(
-    rater: str,
-    found: Suggestion,
-    *,
-    settings: Settings,
-    db: Database,
-    moment: datetime | None = None,
-) -> Suggestion:
-    """The suggestion as this rater may see it: at one pace until all is rated."""
-    if rater and revealed(found.id, rater, db=db):
-        return found
-    return blind(
-        found,
-        stored=stored_models(db),
-        showing=settings.suggest.showing,
-        moment=moment or datetime.now(UTC),
+def outcome(*, agent: str) -> Outcome:
+    """What became of a candidate, by this agent unless the payload names another."""
+    payload = read(OutcomePayload)
+    return Outcome(
+        payload.kind,
+        final_text=payload.final_text,
+        agent=payload.agent or agent,
+        id=payload.id,
     )
 
 
-def suggestion_json(seen: Suggestion, *, rater: str, settings: Settings, db: Database) -> Json:
-    """A whole suggestion that was made ready for this rater by `seen_by`."""
-    rated = rated_candidates(seen.id, rater, db=db) if rater else set()
-    open_to_rater = bool(rater) and revealed(seen.id, rater, db=db)
-    where = place(seen, slots=settings.runner.slots, db=db)
+def suggestion_json(view: View, *, rubric: str) -> Json:
+    """A suggestion as its rater may see it, to be judged by this rubric."""
     return {
-        "id": seen.id,
-        "state": state_of(seen),
-        "revision": seen.revision,
-        "created": seen.created,
-        "steering": seen.steering,
-        "prefer": seen.prefer,
-        "rubric": settings.rubric,
-        "queue": {"ahead": where.ahead, "seconds": where.seconds},
+        "id": view.suggestion.id,
+        "state": view.suggestion.state,
+        "revision": view.suggestion.revision,
+        "created": view.suggestion.created,
+        "steering": view.suggestion.steering,
+        "prefer": view.suggestion.prefer,
+        "rubric": rubric,
+        "queue": {"ahead": view.place.ahead, "seconds": view.place.seconds},
         "candidates": [
-            candidate_json(one, rated=one.id in rated, reveal=open_to_rater)
-            for one in seen.candidates
+            candidate_json(candidate, rated=candidate.id in view.rated, reveal=view.is_revealed)
+            for candidate in view.suggestion.candidates
         ],
     }
 
 
-def state_of(found: Suggestion) -> str:
-    """The suggestion's state, from its candidates'."""
-    return suggestion_state([one.state for one in found.candidates])
+def change_json(change: Change) -> Json:
+    """What a follower needs to make the candidate after a change of the one before."""
+    before, after = change.before, change.after
+    offset, append = _growth(before.text, after.text)
+    whole = candidate_json(after, rated=False, reveal=False)
+    step = {name: whole[name] for name in ("id", "label", "state", "revision")}
+    step |= {"offset": offset, "append": append}
+    step |= {name: whole[name] for name in ("problem", "sources", "finish")}
+    if whole["placeholders"] != list(placeholders_in(before.text)):
+        step["placeholders"] = whole["placeholders"]
+    return step
+
+
+def _growth(before: str, after: str) -> tuple[int, str]:
+    """Where to cut what a caller has, and what to append, so that it becomes `after`."""
+    if after.startswith(before):
+        return _utf16_length(before), after[len(before) :]
+    return 0, after
+
+
+def _utf16_length(text: str) -> int:
+    """Length as JavaScript counts it: offsets of events are for `String.slice`."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def candidate_json(candidate: Candidate, *, rated: bool, reveal: bool) -> Json:
-    """A candidate; model and seconds are null unless revealed."""
+    """A candidate; which model wrote it, and how fast, is null unless revealed."""
     return {
         "id": candidate.id,
         "label": candidate.label,
@@ -195,7 +193,7 @@ def candidate_json(candidate: Candidate, *, rated: bool, reveal: bool) -> Json:
         "text": candidate.text,
         "revision": candidate.revision,
         "finish": candidate.finish,
-        "problem": problem_json(candidate, reveal=reveal),
+        "problem": _problem(candidate, reveal=reveal),
         "placeholders": list(placeholders_in(candidate.text)),
         "sources": [_source(passage) for passage in candidate.passages],
         "rated": rated,
@@ -204,7 +202,7 @@ def candidate_json(candidate: Candidate, *, rated: bool, reveal: bool) -> Json:
     }
 
 
-def problem_json(candidate: Candidate, *, reveal: bool) -> Json | None:
+def _problem(candidate: Candidate, *, reveal: bool) -> Json | None:
     """Why a candidate failed, or why it waits for another try.
 
     What an endpoint said, and which model it was, is told only if revealed.
@@ -233,15 +231,3 @@ def _seconds(candidate: Candidate) -> Json:
         name: (datetime.fromisoformat(moment) - start).total_seconds() if moment else None
         for name, moment in (("first_text", candidate.first_text), ("total", candidate.finished))
     }
-
-
-def utf16_length(text: str) -> int:
-    """Length as JavaScript counts it: offsets of events are for `String.slice`."""
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
-def growth(before: str, after: str) -> tuple[int, str]:
-    """Where to cut what a caller has, and what to append, so that it becomes `after`."""
-    if after.startswith(before):
-        return utf16_length(before), after[len(before) :]
-    return 0, after

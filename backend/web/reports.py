@@ -27,13 +27,13 @@ def get_rubric() -> ResponseReturnValue:
         "weight_total": WEIGHT_TOTAL,
         "criteria": [
             {
-                "key": one.key,
-                "label": one.label,
-                "question": one.question,
-                "weight": one.weight,
-                "anchors": list(one.anchors),
+                "key": criterion.key,
+                "label": criterion.label,
+                "question": criterion.question,
+                "weight": criterion.weight,
+                "anchors": list(criterion.anchors),
             }
-            for one in rubric.criteria
+            for criterion in rubric.criteria
         ],
     }
 

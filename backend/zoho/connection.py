@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from backend.domain.errors import ZohoNotConnected, ZohoThrottled, ZohoUnreachable
 from backend.system.files import private_folder, write_private
 from backend.zoho.data_centres import Hosts
-from backend.zoho.oauth import Client, Grant, refresh
+from backend.zoho.oauth import Grant, OAuthClient, refresh
 
 EARLY_SECONDS = 60.0
 TOKENS_IN_TEN_MINUTES = 9
@@ -46,13 +46,13 @@ class Connection:
     blocked_until: float = 0.0
 
     @property
-    def client(self) -> Client:
+    def client(self) -> OAuthClient:
         """The client that this sign-in belongs to."""
-        return Client(self.client_id, self.client_secret)
+        return OAuthClient(self.client_id, self.client_secret)
 
     def with_grant(self, grant: Grant, *, now: float) -> Connection:
         """The same sign-in with a newer access token."""
-        recent = tuple(one for one in self.refreshed if one > now - _TEN_MINUTES)
+        recent = tuple(moment for moment in self.refreshed if moment > now - _TEN_MINUTES)
         return replace(
             self,
             access_token=grant.access_token,
@@ -114,19 +114,19 @@ class Tokens:
     def __init__(self, file: ConnectionFile, *, clock: Callable[[], float] = time.time) -> None:
         self._file = file
         self._clock = clock
-        self._own = threading.Lock()
+        self._lock = threading.Lock()
         self.connection = file.read()
 
     def access(self) -> str:
         """A token to use now. Raises ZohoSignInFailed, ZohoThrottled or ZohoUnreachable."""
-        with self._own:
+        with self._lock:
             if self._is_stale(self.connection):
                 self._refresh(after="")
             return self.connection.access_token
 
     def renew(self, refused: str) -> str:
         """Another token than the one that Zoho just refused, made only if no one else has."""
-        with self._own:
+        with self._lock:
             if self.connection.access_token == refused or self._is_stale(self.connection):
                 self._refresh(after=refused)
             return self.connection.access_token
@@ -143,7 +143,7 @@ class Tokens:
 
     def _refreshed(self, kept: Connection) -> Connection:
         now = self._clock()
-        recent = [one for one in kept.refreshed if one > now - _TEN_MINUTES]
+        recent = [moment for moment in kept.refreshed if moment > now - _TEN_MINUTES]
         wait = kept.blocked_until - now
         if len(recent) >= TOKENS_IN_TEN_MINUTES:
             wait = max(wait, recent[0] + _TEN_MINUTES - now)

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from backend.zoho.client import Api
-from backend.zoho.credits import LIST_PAGE, PLANS, RECORD, list_page
+from backend.zoho.client import Api, page_of, rows_of
+from backend.zoho.credits import LIST_PAGE, PLANS, RECORD
 from backend.zoho.crm import PAGES_BY_NUMBER, PER_PAGE
-from backend.zoho.desk import EARLIEST, Json, Tickets, stamp, whole
-from backend.zoho.responses import page_of, rows_of
-from backend.zoho.sync_state import Span
+from backend.zoho.desk import EARLIEST, Json, Tickets, all_rows, desk_time
+from backend.zoho.sync_state import SyncRun
 
 SAMPLE = 100
 _CONTACTS_LOOKED_AT = 5
@@ -61,14 +60,14 @@ def days(forecast: Forecast, *, users: int, leave: int, budget: int = 0) -> list
     return found
 
 
-def forecast(api: Api, span: Span) -> Forecast:
-    """What covering this span costs, as far as a few calls can tell."""
-    items = _desk(api, span) if api.product == "desk" else _crm(api)
+def forecast(api: Api, run: SyncRun) -> Forecast:
+    """What this run costs, as far as a few calls can tell."""
+    items = _desk(api, run) if api.product == "desk" else _crm(api)
     return Forecast(api.product, items)
 
 
-def _desk(api: Api, span: Span) -> list[Item]:
-    articles = whole(api, "articles", {"status": "Published"}, limit=50, first=1)
+def _desk(api: Api, run: SyncRun) -> list[Item]:
+    articles = all_rows(api, "articles", {"status": "Published"}, limit=50, first=1)
     translations = sum(
         max(len(row.get("availableLocaleTranslations") or []) - 1, 0) for row in articles
     )
@@ -80,7 +79,7 @@ def _desk(api: Api, span: Span) -> list[Item]:
             f"{translations} translations",
         )
     ]
-    count, sample = _tickets(api, span)
+    count, sample = _tickets(api, run)
     each = _ticket_credits(sample)
     found.append(
         Item(
@@ -90,26 +89,26 @@ def _desk(api: Api, span: Span) -> list[Item]:
             f"{each:.1f} a ticket, by the newest {len(sample)}",
         )
     )
-    if span.full_look:
-        archived = sum(_probed(api, name) for name in _departments(api, span))
+    if run.recheck:
+        archived = sum(_probed(api, name) for name in _departments(api, run))
         cost = round(archived * each) + math.ceil(archived / 99) * LIST_PAGE
         found.append(Item("archived tickets", archived, cost, "counted by probing: about 10 % off"))
     return found
 
 
-def _tickets(api: Api, span: Span) -> tuple[int, list[Json]]:
-    """How many tickets the span has, and the newest of them."""
-    axis = "modifiedTime" if span.since else "createdTime"
-    start = datetime.fromisoformat(span.since) if span.since else EARLIEST
+def _tickets(api: Api, run: SyncRun) -> tuple[int, list[Json]]:
+    """How many tickets the run has, and the newest of them."""
+    axis = "modifiedTime" if run.since else "createdTime"
+    start = datetime.fromisoformat(run.since) if run.since else EARLIEST
     asked: dict[str, str | int] = {
-        f"{axis}Range": f"{stamp(start)},{stamp(datetime.now(UTC) + timedelta(minutes=1))}",
+        f"{axis}Range": f"{desk_time(start)},{desk_time(datetime.now(UTC) + timedelta(minutes=1))}",
         "sortBy": f"-{axis}",
         "limit": SAMPLE,
         "from": 0,
     }
-    if span.scope != "*":
-        asked["departmentId"] = span.scope
-    body = api.get("tickets/search", asked, cost=LIST_PAGE).body
+    if run.department != "*":
+        asked["departmentId"] = run.department
+    body = api.get("tickets/search", asked).body
     rows = rows_of(body)
     return int((body or {}).get("count") or len(rows)), rows
 
@@ -125,8 +124,8 @@ def _list_credits(count: int) -> int:
     return math.ceil(count / 99 * 4 / 3) * LIST_PAGE
 
 
-def _departments(api: Api, span: Span) -> list[str]:
-    return [span.scope] if span.scope != "*" else Tickets(api).departments()
+def _departments(api: Api, run: SyncRun) -> list[str]:
+    return [run.department] if run.department != "*" else Tickets(api).departments()
 
 
 def _probed(api: Api, department: str) -> int:
@@ -135,7 +134,7 @@ def _probed(api: Api, department: str) -> int:
     def there(offset: int) -> bool:
         asked: dict[str, str | int] = {"departmentId": department, "from": offset, "limit": 1}
         path = "tickets/archivedTickets"
-        return bool(rows_of(api.get(path, asked, cost=list_page(offset)).body))
+        return bool(rows_of(api.get(path, asked).body))
 
     low, high = 0, 1  # `low` rows are there for sure
     while there(high - 1):
@@ -180,7 +179,7 @@ def _listed(api: Api, module: str, field: str) -> tuple[int, list[str]]:
         rows, page = rows_of(body), page_of(body)
         if not contacts:
             related = (row.get("Related_To") for row in rows)
-            contacts = [str(one["id"]) for one in related if one and one.get("id")]
+            contacts = [str(contact["id"]) for contact in related if contact and contact.get("id")]
         count += len(rows)
         number += 1
         token = page.get("next_page_token") if number > PAGES_BY_NUMBER else None

@@ -7,19 +7,19 @@ counts more than these rules.
 
 from __future__ import annotations
 
-import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+
+from sqlite_utils import Database
 
 from backend.domain.errors import CreditsSpent
-from backend.system.files import write_private
-from backend.zoho.oauth import NAMES
+from backend.system.database import transaction
+from backend.zoho.oauth import PRODUCT_NAMES
 
 RECORD, LIST_PAGE = 1, 3
-DAY_SECONDS = 86_400.0
+_DAY_SECONDS = 86_400.0
 _BUCKET_SECONDS = 600.0
 _SAVE_SECONDS = 2.0
 
@@ -55,6 +55,13 @@ PLANS = {
 }
 
 
+def cost_of(product: str, params: Mapping[str, str | int]) -> int:
+    """Credits of a call: only Desk's lists, which are those with a limit, cost more than 1."""
+    if product != "desk" or "limit" not in params:
+        return RECORD
+    return list_page(int(params.get("from", 0)))
+
+
 def list_page(offset: int) -> int:
     """Credits of a page of a Desk list. The steps beyond 5,000 are a cautious reading."""
     for until, cost in ((2_000, 3), (5_000, 5), (10_000, 10), (50_000, 50)):
@@ -64,23 +71,23 @@ def list_page(offset: int) -> int:
 
 
 class Budget:
-    """What exports of one product may still spend within 24 hours, kept in a file of its own.
+    """What exports of one product may still spend within 24 hours.
 
-    `limit` 0 means: whatever Zoho leaves, less `leave`. Shared by threads; the file is written
-    every two seconds, so a kill forgets two seconds of spending at most. Without a file nothing
-    is kept.
+    `limit` 0 means: whatever Zoho leaves, less `leave`. Shared by threads, which is why its
+    connection to the database of the sync is its own. Written every two seconds, so a kill
+    forgets two seconds of spending at most. Without a database nothing is kept.
     """
 
     def __init__(
         self,
-        file: Path | None,
         product: str,
         *,
+        database: Database | None = None,
         limit: int = 0,
         leave: int = 0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._file, self.product = file, product
+        self._db, self.product = database, product
         self.limit, self._leave, self._clock = limit, leave, clock
         self._lock = threading.Lock()
         self._spent = self._read()
@@ -99,7 +106,7 @@ class Budget:
         with self._lock:
             if self.remaining is not None and self.remaining - cost < self._leave:
                 raise CreditsSpent(
-                    f"{NAMES[self.product]} has {self.remaining:,} credits left today, and "
+                    f"{PRODUCT_NAMES[self.product]} has {self.remaining:,} credits left today, and "
                     f"zoho.leave_credits keeps {self._leave:,} for others. Everything read so far "
                     "is kept: run the export again tomorrow and it goes on from there."
                 )
@@ -127,25 +134,30 @@ class Budget:
             self._save()
 
     def _add(self, credits: int) -> None:
-        bucket = str(int(self._clock() // _BUCKET_SECONDS))
+        bucket = int(self._clock() // _BUCKET_SECONDS)
         self._spent[bucket] = self._spent.get(bucket, 0) + credits
         self.run += credits
 
     def _recent(self) -> int:
-        oldest = (self._clock() - DAY_SECONDS) // _BUCKET_SECONDS
-        return sum(spent for bucket, spent in self._spent.items() if int(bucket) >= oldest)
+        oldest = self._oldest_bucket()
+        return sum(spent for bucket, spent in self._spent.items() if bucket >= oldest)
+
+    def _oldest_bucket(self) -> int:
+        return int((self._clock() - _DAY_SECONDS) // _BUCKET_SECONDS)
 
     def _save(self) -> None:
-        if self._file is None:
-            return
-        oldest = (self._clock() - DAY_SECONDS) // _BUCKET_SECONDS
-        self._spent = {name: spent for name, spent in self._spent.items() if int(name) >= oldest}
-        write_private(self._file, json.dumps(self._spent).encode())
         self._saved_at = self._clock()
+        if self._db is None:
+            return
+        oldest = self._oldest_bucket()
+        self._spent = {bucket: spent for bucket, spent in self._spent.items() if bucket >= oldest}
+        rows = [(self.product, bucket, spent) for bucket, spent in self._spent.items()]
+        with transaction(self._db):
+            self._db.execute("DELETE FROM credits WHERE product = ?", [self.product])
+            self._db.conn.executemany("INSERT INTO credits VALUES (?, ?, ?)", rows)
 
-    def _read(self) -> dict[str, int]:
-        try:
-            found = json.loads(self._file.read_bytes() if self._file else b"{}")
-            return {str(name): int(spent) for name, spent in found.items()}
-        except (OSError, ValueError, AttributeError):
+    def _read(self) -> dict[int, int]:
+        if self._db is None:
             return {}
+        query = "SELECT bucket, spent FROM credits WHERE product = ?"
+        return dict(self._db.execute(query, [self.product]).fetchall())

@@ -1,9 +1,9 @@
 """CRM as a source of records: Solutions, and Cases with notes, comments and mails.
 
-Ids are listed by pages and then page tokens, in the order of the id, which no change moves; a
-record that is deleted meanwhile would shift the pages, so after the list the deletions are looked
-at, and the list is read again if there was one. A record itself is read by its own address: a list
-gives 50 fields at most and leaves out the comments.
+The pagination is by page numbers and then page tokens, in the order of the id, which no change
+moves. A record that is deleted meanwhile would shift the pages, so after the list the deletions
+are looked at, and the list is read again if there was one. A record itself is read by its own
+address: a list gives 50 fields at most and leaves out the comments.
 """
 
 from __future__ import annotations
@@ -11,15 +11,14 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 from backend.domain.errors import ZohoError, ZohoNotFound
-from backend.zoho.client import NO_HEADERS, Api
-from backend.zoho.responses import moment_of, page_of, record_of, rows_of
-from backend.zoho.sync_state import Kept, Page, Span
+from backend.zoho.client import NO_HEADERS, Api, moment_of, page_of, record_of, rows_of
+from backend.zoho.sync_state import Page, SyncRun
 
 Json = dict[str, Any]
 OVERLAP = timedelta(minutes=15)
@@ -41,11 +40,11 @@ class _Records:
         self._module = module
         self.stream = f"crm/{module.lower()}"
 
-    def pages(self, span: Span, known: Mapping[str, Kept], after: Any) -> Iterator[Page]:
+    def pages(self, run: SyncRun, known: Sequence[str], after: Any) -> Iterator[Page]:
         """All ids changed since, and the ids that CRM says are deleted, as one page."""
         if after is not None:
             return
-        since = datetime.fromisoformat(span.since) - OVERLAP if span.since else None
+        since = datetime.fromisoformat(run.since) - OVERLAP if run.since else None
         deleted = self._deleted(since)
         for _ in range(READS_OF_ONE_LIST):
             items = tuple(self._listed(since))

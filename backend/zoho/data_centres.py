@@ -18,6 +18,14 @@ class Hosts:
     desk: str
 
 
+@dataclass(frozen=True)
+class DataCentre:
+    """A data centre by name, and its hosts."""
+
+    name: str
+    hosts: Hosts
+
+
 def _hosts(accounts: str, crm: str, desk: str) -> Hosts:
     return Hosts(f"https://{accounts}", f"https://{crm}", f"https://{desk}")
 
@@ -99,5 +107,5 @@ def checked_crm(api_domain: str, chosen: Hosts) -> str:
 
 def same_host(url: str, base: str) -> bool:
     """Whether an address is on the host, port and scheme of a base address."""
-    one, other = urlsplit(url), urlsplit(base)
-    return (one.scheme, one.netloc) == (other.scheme, other.netloc)
+    asked, own = urlsplit(url), urlsplit(base)
+    return (asked.scheme, asked.netloc) == (own.scheme, own.netloc)

@@ -1,11 +1,7 @@
-"""Zoho's OAuth: where to agree, codes for tokens, refreshes, revoking; and what went wrong.
+"""Zoho's OAuth: scopes, consent, the browser's way back, codes for tokens, refresh and revoking.
 
 Nothing that comes from the accounts server is put into an error but the name of the error, and the
 libraries below may not write their debug lines: those hold tokens.
-
-The loopback address that a browser comes back to after an admin agreed.
-
-Which scopes an export needs, and what to say when one is missing.
 """
 
 from __future__ import annotations
@@ -34,14 +30,35 @@ from backend.domain.errors import (
 from backend.system.loopback import LOOPBACK
 from backend.zoho.data_centres import Hosts
 
-SECONDS = 30
-BLOCKED_SECONDS = 600.0
+DESK = (
+    "Desk.tickets.READ",
+    "Desk.articles.READ",
+    "Desk.search.READ",
+    "Desk.basic.READ",
+)
+CRM = (
+    "ZohoCRM.modules.cases.READ",
+    "ZohoCRM.modules.solutions.READ",
+    "ZohoCRM.modules.notes.READ",
+    "ZohoCRM.modules.contacts.READ",
+    "ZohoCRM.modules.emails.READ",
+    "ZohoCRM.org.READ",
+)
+SCOPES = {"desk": DESK, "crm": CRM}
+PRODUCT_NAMES = {"desk": "Zoho Desk", "crm": "Zoho CRM"}
+TIMEOUT_SECONDS = 30
+THROTTLED_SECONDS = 600.0
 CONSOLE = "https://api-console.zoho.com (or your data centre's)"
 _TALKATIVE = ("requests_oauthlib", "oauthlib", "urllib3")
+CALLBACK_PATH = "/callback"
+_DONE_PAGE = (
+    b"<!doctype html><meta charset=utf-8><title>Connected</title><p>You can close this page."
+)
+_POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
-class Client:
+class OAuthClient:
     """An OAuth client of the API console."""
 
     id: str
@@ -59,7 +76,35 @@ class Grant:
     api_domain: str
 
 
-def consent_address(
+def missing_scopes(granted: Iterable[str], product: str) -> list[str]:
+    """The scopes that an export from this product still needs. `.ALL` covers `.READ`."""
+    have = set(granted)
+    return [
+        scope for scope in SCOPES[product] if not {scope, f"{scope.removesuffix('READ')}ALL"} & have
+    ]
+
+
+def usable_products(granted: Iterable[str]) -> list[str]:
+    """The products of which every needed scope was granted."""
+    have = list(granted)
+    return [product for product in SCOPES if not missing_scopes(have, product)]
+
+
+def scope_advice(granted: Iterable[str], product: str) -> str:
+    """What to do about a refusal for want of scopes."""
+    lacking = missing_scopes(granted, product)
+    if not lacking:
+        return (
+            f"All scopes of an export from {PRODUCT_NAMES[product]} were granted, so the scope of "
+            "this one call changed: see docs/zoho.md, and run `suggest-answer zoho connect` again."
+        )
+    return (
+        f"The sign-in lacks {', '.join(lacking)}. Run `suggest-answer zoho connect` again and "
+        f"grant: {','.join(SCOPES[product])}"
+    )
+
+
+def consent_url(
     client_id: str, hosts: Hosts, *, scopes: Sequence[str], redirect_uri: str, state: str
 ) -> str:
     """Where an admin agrees in the browser."""
@@ -71,19 +116,100 @@ def consent_address(
     return str(address)
 
 
-def exchange(code: str, client: Client, hosts: Hosts, *, redirect_uri: str | None = None) -> Grant:
-    """A code for tokens; a Self Client's code has no redirect_uri.
+@dataclass(frozen=True)
+class AuthorizationCode:
+    """What the browser brought back: a code, and the accounts server that it is good for."""
+
+    code: str = field(repr=False)
+    accounts_server: str
+
+
+def code_from_redirect(address: str, *, state: str) -> AuthorizationCode:
+    """Reads the address that the browser came back to.
+
+    Raises ZohoSignInFailed if someone else made it (another state), or the admin did not agree.
+    """
+    query = parse_qs(urlsplit(address).query)
+    found: Mapping[str, str] = {name: values[0] for name, values in query.items()}
+    if not hmac.compare_digest(found.get("state", "").encode(), state.encode()):
+        raise ZohoSignInFailed(
+            "What came back does not belong to this sign-in (its state differs). Start again, and "
+            "use the newest address that is printed."
+        )
+    if "code" not in found:
+        raise ZohoSignInFailed("Zoho gave no code: the request was declined. Start again.")
+    return AuthorizationCode(found["code"], found.get("accounts-server", ""))
+
+
+class CallbackServer:
+    """Listens on 127.0.0.1 until the browser comes."""
+
+    def __init__(self, port: int) -> None:
+        self.seen: list[str] = []
+        seen = self.seen
+
+        class Once(BaseHTTPRequestHandler):
+            timeout = 5
+
+            def do_GET(self) -> None:
+                found = urlsplit(self.path).path == CALLBACK_PATH
+                self.send_response(200 if found else 404)
+                self.send_header("Content-Type", "text/html")
+                self.send_header("Referrer-Policy", "no-referrer")
+                self.end_headers()
+                if found:
+                    self.wfile.write(_DONE_PAGE)
+                    seen.append(self.path)
+
+            def log_message(self, format: str, *arguments: object) -> None:
+                """Nothing: the path holds the code."""
+
+        try:
+            self._server = HTTPServer(("127.0.0.1", port), Once)
+        except OSError as error:
+            raise BadInput(
+                f"Port {port} cannot be used: {error.strerror}. Name another with --redirect-port, "
+                "and enter it in the API console too."
+            ) from error
+        self._server.timeout = _POLL_SECONDS
+
+    @property
+    def redirect_uri(self) -> str:
+        """The address to enter in the API console."""
+        return f"http://localhost:{self._server.server_address[1]}{CALLBACK_PATH}"
+
+    def wait(self, *, state: str, seconds: float = 600) -> AuthorizationCode:
+        """What the browser brought. Raises ZohoSignInFailed, or ZohoUnreachable after a while."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self._server.handle_request()
+            if self.seen:
+                return code_from_redirect(self.seen[-1], state=state)
+        raise ZohoUnreachable(
+            f"No browser came back within {seconds / 60:.0f} minutes. Start again; from another "
+            "machine use --paste."
+        )
+
+    def close(self) -> None:
+        """Stops listening."""
+        self._server.server_close()
+
+
+def exchange(
+    code: str, client: OAuthClient, hosts: Hosts, *, redirect_uri: str | None = None
+) -> Grant:
+    """A code for tokens; a Self OAuthClient's code has no redirect_uri.
 
     Raises ZohoSignInFailed, ZohoThrottled or ZohoUnreachable.
     """
     session = _session(client.id, hosts, redirect_uri)
-    token = _asked(
+    token = _token_from(
         lambda: session.fetch_token(
             f"{hosts.accounts}/oauth/v2/token",
             code=code,
             client_secret=client.secret,
             include_client_id=True,
-            timeout=SECONDS,
+            timeout=TIMEOUT_SECONDS,
         ),
         hosts,
         "code",
@@ -91,21 +217,21 @@ def exchange(code: str, client: Client, hosts: Hosts, *, redirect_uri: str | Non
     if not token.get("refresh_token"):
         raise ZohoSignInFailed(
             "Zoho gave no refresh token, so the sign-in would end within an hour. Make a new code "
-            "with the Self Client, or agree again from the address that `zoho connect` prints."
+            "with the Self OAuthClient, or agree again from the address that `zoho connect` prints."
         )
     return _grant(token, str(token["refresh_token"]))
 
 
-def refresh(refresh_token: str, client: Client, hosts: Hosts) -> Grant:
+def refresh(refresh_token: str, client: OAuthClient, hosts: Hosts) -> Grant:
     """A new access token. Raises ZohoSignInFailed, ZohoThrottled or ZohoUnreachable."""
     session = _session(client.id, hosts, None)
-    token = _asked(
+    token = _token_from(
         lambda: session.refresh_token(
             f"{hosts.accounts}/oauth/v2/token",
             refresh_token=refresh_token,
             client_id=client.id,
             client_secret=client.secret,
-            timeout=SECONDS,
+            timeout=TIMEOUT_SECONDS,
         ),
         hosts,
         "sign-in",
@@ -122,7 +248,7 @@ def revoke(refresh_token: str, hosts: Hosts) -> bool:
             answer = session.post(
                 f"{hosts.accounts}/oauth/v2/token/revoke",
                 params={"token": refresh_token},
-                timeout=SECONDS,
+                timeout=TIMEOUT_SECONDS,
             )
         except requests.RequestException:
             raise _unreachable(hosts) from None
@@ -148,7 +274,7 @@ def _is_local(hosts: Hosts) -> bool:
     return urlsplit(hosts.accounts).hostname in LOOPBACK
 
 
-def _asked(call: Callable[[], dict[str, Any]], hosts: Hosts, what: str) -> dict[str, Any]:
+def _token_from(call: Callable[[], dict[str, Any]], hosts: Hosts, what: str) -> dict[str, Any]:
     try:
         token = call()
     except OAuth2Error as error:
@@ -187,7 +313,7 @@ def _refusal(error: str, hosts: Hosts, what: str) -> ZohoError:
         return ZohoThrottled(
             "Zoho gives no more tokens for now: 10 in 10 minutes is its limit. Try again in 10 "
             "minutes.",
-            retry_after_seconds=BLOCKED_SECONDS,
+            retry_after_seconds=THROTTLED_SECONDS,
         )
     sentence = _SENTENCES.get((error, what)) or _SENTENCES.get((error, ""))
     if sentence is None:
@@ -219,135 +345,3 @@ _SENTENCES = {
     ),
 }
 _SENTENCES[("invalid_redirect_uri", "")] = _SENTENCES[("redirect_uri_mismatch", "")]
-
-
-PATH = "/callback"
-_DONE = b"<!doctype html><meta charset=utf-8><title>Connected</title><p>You can close this page."
-_LOOK_SECONDS = 0.2
-
-
-@dataclass(frozen=True)
-class Returned:
-    """What came back: a code, and the accounts server that it is good for."""
-
-    code: str = field(repr=False)
-    accounts_server: str
-
-
-def returned(address: str, *, state: str) -> Returned:
-    """Reads the address that the browser came back to.
-
-    Raises ZohoSignInFailed if someone else made it (another state), or the admin did not agree.
-    """
-    query = parse_qs(urlsplit(address).query)
-    found: Mapping[str, str] = {name: values[0] for name, values in query.items()}
-    if not hmac.compare_digest(found.get("state", "").encode(), state.encode()):
-        raise ZohoSignInFailed(
-            "What came back does not belong to this sign-in (its state differs). Start again, and "
-            "use the newest address that is printed."
-        )
-    if "code" not in found:
-        raise ZohoSignInFailed("Zoho gave no code: the request was declined. Start again.")
-    return Returned(found["code"], found.get("accounts-server", ""))
-
-
-class Callback:
-    """Listens on 127.0.0.1 until the browser comes."""
-
-    def __init__(self, port: int) -> None:
-        self.seen: list[str] = []
-        seen = self.seen
-
-        class Once(BaseHTTPRequestHandler):
-            timeout = 5
-
-            def do_GET(self) -> None:
-                found = urlsplit(self.path).path == PATH
-                self.send_response(200 if found else 404)
-                self.send_header("Content-Type", "text/html")
-                self.send_header("Referrer-Policy", "no-referrer")
-                self.end_headers()
-                if found:
-                    self.wfile.write(_DONE)
-                    seen.append(self.path)
-
-            def log_message(self, format: str, *arguments: object) -> None:
-                """Nothing: the path holds the code."""
-
-        try:
-            self._server = HTTPServer(("127.0.0.1", port), Once)
-        except OSError as error:
-            raise BadInput(
-                f"Port {port} cannot be used: {error.strerror}. Name another with --redirect-port, "
-                "and enter it in the API console too."
-            ) from error
-        self._server.timeout = _LOOK_SECONDS
-
-    @property
-    def redirect_uri(self) -> str:
-        """The address to enter in the API console."""
-        return f"http://localhost:{self._server.server_address[1]}{PATH}"
-
-    def wait(self, *, state: str, seconds: float = 600) -> Returned:
-        """What the browser brought. Raises ZohoSignInFailed, or ZohoUnreachable after a while."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            self._server.handle_request()
-            if self.seen:
-                return returned(self.seen[-1], state=state)
-        raise ZohoUnreachable(
-            f"No browser came back within {seconds / 60:.0f} minutes. Start again; from another "
-            "machine use --paste."
-        )
-
-    def close(self) -> None:
-        """Stops listening."""
-        self._server.server_close()
-
-
-DESK = (
-    "Desk.tickets.READ",
-    "Desk.articles.READ",
-    "Desk.search.READ",
-    "Desk.basic.READ",
-)
-CRM = (
-    "ZohoCRM.modules.cases.READ",
-    "ZohoCRM.modules.solutions.READ",
-    "ZohoCRM.modules.notes.READ",
-    "ZohoCRM.modules.contacts.READ",
-    "ZohoCRM.modules.emails.READ",
-    "ZohoCRM.org.READ",
-)
-PRODUCTS = {"desk": DESK, "crm": CRM}
-NAMES = {"desk": "Zoho Desk", "crm": "Zoho CRM"}
-
-
-def missing(granted: Iterable[str], product: str) -> list[str]:
-    """The scopes that an export from this product still needs. `.ALL` covers `.READ`."""
-    have = set(granted)
-    return [
-        scope
-        for scope in PRODUCTS[product]
-        if not {scope, f"{scope.removesuffix('READ')}ALL"} & have
-    ]
-
-
-def products(granted: Iterable[str]) -> list[str]:
-    """The products of which every needed scope was granted."""
-    have = list(granted)
-    return [product for product in PRODUCTS if not missing(have, product)]
-
-
-def advice(granted: Iterable[str], product: str) -> str:
-    """What to do about a refusal for want of scopes."""
-    lacking = missing(granted, product)
-    if not lacking:
-        return (
-            f"All scopes of an export from {NAMES[product]} were granted, so the scope of this one "
-            "call changed: see docs/zoho.md, and run `suggest-answer zoho connect` again."
-        )
-    return (
-        f"The sign-in lacks {', '.join(lacking)}. Run `suggest-answer zoho connect` again and "
-        f"grant: {','.join(PRODUCTS[product])}"
-    )

@@ -93,7 +93,7 @@ class RawFile:
             return {_id(line) for line in lines if line.endswith(_DELETED)}
 
     def compact(self, expired: Collection[str]) -> bool:
-        """Keeps the last line of each id, and none of the expired ones. Whether it changed."""
+        """Deduplication: the last line of each id stays, no expired one. Whether it changed."""
         last: dict[str, int] = {}
         count = 0
         for count, line in enumerate(self._lines(), start=1):

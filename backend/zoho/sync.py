@@ -1,14 +1,9 @@
-"""An export from Desk or CRM: every stream of the product, what was interrupted first.
+"""An export of Desk or CRM: each stream is brought up to date, what was interrupted first.
 
-One run of one stream: list ids, read them in order, then tidy up. Goes on after any kill.
+    listing → (pages of ids noted) → reading → (a line for each id) → closing → compacting → idle
 
-listing → (pages of ids noted) → reading → (one line for each id) → closing → compacting → idle.
 Each step can be done again without harm, and what is written depends only on what Zoho holds: ids
 are read in the order of their number, whatever was killed when.
-
-What a run is to read, and which records stay no longer: from what is listed and known.
-
-Raw records do not stay for ever: those exported too long ago are deleted from the folder.
 """
 
 from __future__ import annotations
@@ -16,39 +11,38 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from filelock import FileLock, Timeout
-
-from backend.domain.errors import Unavailable, ZohoForbidden, ZohoRecordForbidden
-from backend.system.files import private_folder
-from backend.zoho.client import Api, Patience
-from backend.zoho.connection import Tokens
-from backend.zoho.credits import DAY_SECONDS, Budget
+from backend.domain.errors import DiskFull, ZohoForbidden, ZohoRecordForbidden
+from backend.zoho.client import Api, RetryPolicy
 from backend.zoho.crm import Cases, Solutions
 from backend.zoho.desk import Articles, Tickets
-from backend.zoho.oauth import NAMES, advice, missing
 from backend.zoho.raw_file import RawFile, raw_line
 from backend.zoho.sync_state import (
-    BOOKS,
-    DELETED,
-    EXPIRED,
-    Journal,
-    Kept,
+    STREAMS,
+    ExportFolder,
     Page,
-    Span,
-    State,
-    Todo,
+    PlannedRecord,
+    StreamState,
+    SyncRun,
     iso,
+    oldest_kept,
+    open_export_folder,
 )
 
 CATCH_UPS = 3
+FEW_REFUSED = 20
+_READ_AHEAD = 4
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+Watch = Callable[[str, str, int, int | None], None]
+"""Told the stream, the phase, how many records are done, and of how many (None: not known yet)."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +54,11 @@ class Limits:
     parallel: int = 4
     keep_days: int = 0
     recheck_days: int = 7
-    patience: Patience = field(default_factory=Patience)
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
 
 
 @dataclass(frozen=True)
-class Wish:
+class ExportRequest:
     """What is to be exported; `since` (ISO) reads again also what did not change."""
 
     product: str
@@ -72,8 +66,19 @@ class Wish:
     department: str = "*"
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What a finished run did."""
+
+    read: int
+    deleted: int
+
+    def __add__(self, other: Outcome) -> Outcome:
+        return Outcome(self.read + other.read, self.deleted + other.deleted)
+
+
 @dataclass
-class Report:
+class ExportReport:
     """What an export did, by stream; `refused` are the ids of what this user may not read."""
 
     outcomes: dict[str, Outcome] = field(default_factory=dict)
@@ -83,109 +88,7 @@ class Report:
 
     def add(self, stream: str, outcome: Outcome) -> None:
         """Adds one run's."""
-        before = self.outcomes.get(stream, Outcome(0, 0))
-        self.outcomes[stream] = Outcome(
-            before.read + outcome.read, before.deleted + outcome.deleted
-        )
-
-
-def open_api(
-    product: str, *, tokens: Tokens, budget: Budget, limits: Limits, stop: threading.Event
-) -> Api:
-    """The API of a product. Raises ZohoForbidden if the sign-in lacks a scope of its export."""
-    connection = tokens.connection
-    lacking = missing(connection.scopes, product)
-    if lacking:
-        raise ZohoForbidden(
-            f"{NAMES[product]} cannot be exported. {advice(connection.scopes, product)}"
-        )
-    desk = product == "desk"
-    return Api(
-        product=product,
-        base=f"{connection.hosts.desk}/api/v1" if desk else f"{connection.hosts.crm}/crm/v8",
-        tokens=tokens,
-        budget=budget,
-        headers={"orgId": connection.org_id} if desk else {},
-        patience=limits.patience,
-        stop=stop,
-    )
-
-
-def export_all(
-    wish: Wish,
-    *,
-    api: Api,
-    folder: Path,
-    limits: Limits,
-    watch: Callable[[Step], None] = lambda step: None,
-) -> Report:
-    """Exports, from where the last export got to, into a private folder that is ours `alone`.
-
-    Raises what a call raises; everything read until then is kept, and the next export goes on.
-    """
-    report = Report()
-    runner = Runner(folder, limits.parallel, limits.keep_days, watch, api.stop)
-    for source in sources(api):
-        if unfinished := runner.unfinished(source.stream):
-            report.resumed.append(source.stream)
-            report.add(source.stream, runner.run(source, unfinished))
-        for number in range(CATCH_UPS):
-            journal = Journal(folder, source.stream)
-            span = next_span(journal, wish, limits, until=api.zoho_now(), first=number == 0)
-            outcome = runner.run(source, span)
-            report.add(source.stream, outcome)
-            if not outcome.read:
-                break
-        if refused := Journal(folder, source.stream).refused():
-            report.refused[source.stream] = tuple(sorted(refused))
-        report.skipped_threads += getattr(source, "skipped_threads", 0)
-    return report
-
-
-def sources(api: Api) -> Sequence[Source]:
-    """The streams of a product, the short one first."""
-    return (Articles(api), Tickets(api)) if api.product == "desk" else (Solutions(api), Cases(api))
-
-
-def next_span(journal: Journal, wish: Wish, limits: Limits, *, until: float, first: bool) -> Span:
-    """What the next run covers: all that changed since the last one, or what was wished for.
-
-    `until` is the time by Zoho's clock: by a clock ahead of it, changes would be passed over.
-    """
-    state = journal.state()
-    reached = max(state.cursors.get(wish.department, ""), state.cursors.get("*", ""))
-    looked = state.looks.get(wish.department) or state.looks.get("*")
-    age = until - datetime.fromisoformat(looked).timestamp() if looked else 0.0
-    due = looked is None or age > limits.recheck_days * DAY_SECONDS
-    wished = wish.since if first else None
-    return Span(
-        since=wished or reached or None,
-        until=iso(until),
-        scope=wish.department,
-        again=wished is not None,
-        full_look=first and (due or wished is not None),
-        retry=first,
-    )
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """The only export of this folder. Raises Unavailable if there is another."""
-    private_folder(folder)
-    private_folder(folder / BOOKS)
-    try:
-        with FileLock(folder / BOOKS / "lock", timeout=0, mode=0o600):
-            yield
-    except Timeout:
-        raise Unavailable(
-            f"Another export writes into {folder}. Wait for it, or name another folder."
-        ) from None
-
-
-_AHEAD = 4
-FEW_REFUSED = 20
-_Item = TypeVar("_Item")
-_Result = TypeVar("_Result")
+        self.outcomes[stream] = self.outcomes.get(stream, Outcome(0, 0)) + outcome
 
 
 class Source(Protocol):
@@ -193,8 +96,11 @@ class Source(Protocol):
 
     stream: str
 
-    def pages(self, span: Span, known: Mapping[str, Kept], after: Any) -> Iterator[Page]:
-        """The ids changed within the span, from where `after` (a page's `at`) left off."""
+    def pages(self, run: SyncRun, known: Sequence[str], after: Any) -> Iterator[Page]:
+        """The ids that the run covers, from where `after` (a page's position) left off.
+
+        `known` are the ids that Zoho had when last asked, in order.
+        """
         ...
 
     def read(self, record_id: str) -> Mapping[str, Any] | None:
@@ -205,169 +111,158 @@ class Source(Protocol):
         ...
 
 
+def export_all(
+    request: ExportRequest,
+    *,
+    api: Api,
+    folder: ExportFolder,
+    limits: Limits,
+    watch: Watch = lambda stream, phase, done, total: None,
+) -> ExportReport:
+    """Exports all streams of the product, from where the last export got to.
+
+    Raises what a call raises, and DiskFull; everything read until then is kept, and the next
+    export goes on.
+    """
+    report = ExportReport()
+    try:
+        for source in sources(api):
+            sync = StreamSync(folder, source, limits.parallel, limits.keep_days, watch, api.stop)
+            _export_stream(sync, request, api=api, limits=limits, report=report)
+    except DiskFull as error:
+        raise DiskFull(
+            "The disk is full. What was read so far is kept: make room, then run the export "
+            "again, and it goes on from there."
+        ) from error
+    return report
+
+
+def sources(api: Api) -> Sequence[Source]:
+    """The streams of a product, the short one first."""
+    return (Articles(api), Tickets(api)) if api.product == "desk" else (Solutions(api), Cases(api))
+
+
+def _export_stream(
+    sync: StreamSync, request: ExportRequest, *, api: Api, limits: Limits, report: ExportReport
+) -> None:
+    """An interrupted run first, then a run, and a few short ones for what changed meanwhile."""
+    stream, state = sync.source.stream, sync.state
+    if unfinished := state.progress().run:
+        report.resumed.append(stream)
+        report.add(stream, sync.run(unfinished))
+    for number in range(CATCH_UPS):
+        run = next_run(state, request, limits, until=api.zoho_now(), first=number == 0)
+        outcome = sync.run(run)
+        report.add(stream, outcome)
+        if not outcome.read:
+            break
+    if refused := state.refused():
+        report.refused[stream] = refused
+    report.skipped_threads += getattr(sync.source, "skipped_threads", 0)
+
+
+def next_run(
+    state: StreamState, request: ExportRequest, limits: Limits, *, until: float, first: bool
+) -> SyncRun:
+    """What the next run covers: all that changed since the last one, or what was asked for.
+
+    `until` is the time by Zoho's clock: by a clock ahead of it, changes would be passed over.
+    """
+    cursor = state.cursor(request.department)
+    due = (
+        not cursor.rechecked
+        or until
+        > (
+            datetime.fromisoformat(cursor.rechecked) + timedelta(days=limits.recheck_days)
+        ).timestamp()
+    )
+    asked_since = request.since if first else None
+    return SyncRun(
+        since=asked_since or cursor.exported_until or None,
+        until=iso(until),
+        department=request.department,
+        reread=asked_since is not None,
+        recheck=first and (due or asked_since is not None),
+        retry_refused=first,
+    )
+
+
 @dataclass(frozen=True)
-class Step:
-    """How far a stream is, for whoever watches; `total` is None until it is known."""
+class StreamSync:
+    """Brings the raw file of one stream up to date, with `parallel` reads at once."""
 
-    stream: str
-    phase: str
-    done: int
-    total: int | None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a finished run did."""
-
-    read: int
-    deleted: int
-
-
-@dataclass(frozen=True)
-class Runner:
-    """Runs streams into a folder with `parallel` reads at once."""
-
-    folder: Path
+    folder: ExportFolder
+    source: Source
     parallel: int = 4
     keep_days: int = 0
-    watch: Callable[[Step], None] = lambda step: None
+    watch: Watch = lambda stream, phase, done, total: None
     stop: threading.Event = field(default_factory=threading.Event)
 
-    def unfinished(self, stream: str) -> Span | None:
-        """What an interrupted run of this stream was to cover, if there is one."""
-        state = Journal(self.folder, stream).state()
-        return state.span if state.phase != "idle" else None
+    @property
+    def state(self) -> StreamState:
+        """What is remembered of the stream."""
+        return self.folder.state(self.source.stream)
 
-    def run(self, source: Source, span: Span) -> Outcome:
-        """Covers the span, or what an interrupted run was to cover. Raises what `source` raises.
+    def run(self, run: SyncRun) -> Outcome:
+        """Does the run, or the rest of an interrupted one. Raises what the source raises.
 
         After an error everything read so far is kept, and the next run goes on from there.
         """
-        journal = Journal(self.folder, source.stream)
-        raw = RawFile(self.folder / f"{source.stream}.jsonl")
-        try:
-            state = journal.state()
-            if state.phase == "idle":
-                journal.forget_listing()
-                journal.age_refused()
-                state = journal.save(state.into("listing", span=span, start=raw.size))
-            if state.phase == "listing":
-                state = self._list(source, journal, state)
-            if state.phase == "reading":
-                state = self._read(source, journal, raw, state)
-            todo, refused = journal.todo(), _refused_in(journal, state)
-            deleted = raw.deleted_since(state.start) if state.phase == "closing" else set[str]()
-            if state.phase == "closing":
-                state = self._close(journal, state, todo, deleted)
-            if state.phase == "compacting":
-                self._compact(journal, raw, state)
-            return Outcome(len(todo) - len(refused), len(deleted))
-        finally:
-            raw.close()
+        state = self.state
+        with closing(RawFile(self.folder.raw_path(self.source.stream))) as raw:
+            if state.progress().phase == "idle":
+                state.begin(run, start=raw.size)
+            if state.progress().phase == "listing":
+                self._list(state)
+            if state.progress().phase == "reading":
+                self._read(state, raw)
+            deleted = set[str]()
+            if state.progress().phase == "closing":
+                deleted = raw.deleted_since(state.progress().start)
+                state.close(deleted, keep_days=self.keep_days)
+            read = len(state.planned())
+            raw.compact(state.expired())
+            state.finish()
+        return Outcome(read, len(deleted))
 
-    def _list(self, source: Source, journal: Journal, state: State) -> State:
-        span = _span(state)
-        known, pages = journal.known(), journal.pages()
-        alive = {name: kept for name, kept in known.items() if kept.day != DELETED}
-        found = sum(len(page.items) for page in pages)
-        self.watch(Step(source.stream, "listing", found, None))
-        for page in source.pages(span, alive, pages[-1].at if pages else None):
-            journal.add_page(page)
-            pages.append(page)
+    def _list(self, state: StreamState) -> None:
+        run, found = state.progress().current_run, state.count_listed()
+        self._tell("listing", found, None)
+        for page in self.source.pages(run, state.existing(), state.listing_position()):
+            state.add_page(page)
             found += len(page.items)
-            self.watch(Step(source.stream, "listing", found, None))
-        refused = journal.refused() if span.retry else {}
-        journal.write_todo(plan(pages, known, again=span.again, refused=refused))
-        state = journal.save(state.into("reading"))
-        journal.forget_listing()
-        return state
+            self._tell("listing", found, None)
+        state.plan()
 
-    def _read(self, source: Source, journal: Journal, raw: RawFile, state: State) -> State:
-        until, known = _span(state).until, len(journal.known())
-        refused = _refused_in(journal, state)
-        todo = [one for one in journal.todo() if one.id not in refused]
-        done = raw.recover(state.start, [one.id for one in todo])
-        left = todo[done:]
-        self.watch(Step(source.stream, "reading", done, len(todo)))
-
-        def line(one: Todo) -> bytes | None:
-            try:
-                return raw_line(one.id, None if one.gone else source.read(one.id))
-            except ZohoRecordForbidden:
-                return None
-
-        lines = in_order(line, left, parallel=self.parallel, stop=self.stop)
-        for number, (one, content) in enumerate(zip(left, lines, strict=True), start=done + 1):
-            if content is not None:
-                raw.append(content)
-                done += 1
+    def _read(self, state: StreamState, raw: RawFile) -> None:
+        planned = state.planned()
+        done = raw.recover(state.progress().start, [record.id for record in planned])
+        left, given = planned[done:], state.count_known() + done
+        self._tell("reading", done, len(planned))
+        lines = in_order(self._line, left, parallel=self.parallel, stop=self.stop)
+        for number, (record, line) in enumerate(zip(left, lines, strict=True), start=done + 1):
+            if line is not None:
+                raw.append(line)
+                given += 1
             else:
-                journal.add_refused(one.id, until)
-                refused.add(one.id)
-                _check_refused(source.stream, refused=len(refused), given=known + done)
-            self.watch(Step(source.stream, "reading", number, len(todo)))
+                state.refuse(record.id)
+                check_refused(self.source.stream, refused=state.count_refused_now(), given=given)
+            self._tell("reading", number, len(planned))
         raw.sync()
-        return journal.save(state.into("closing"))
+        state.finish_reading()
 
-    def _close(
-        self, journal: Journal, state: State, todo: Sequence[Todo], deleted: Collection[str]
-    ) -> State:
-        span, known, refused = _span(state), journal.known(), _refused_in(journal, state)
-        for one in todo:
-            if one.id in refused:
-                continue
-            day = DELETED if one.id in deleted else span.until[:10]
-            known[one.id] = Kept(day, one.mark)
-        journal.write_known(expire(known, keep_days=self.keep_days, today=span.until[:10]))
-        tried = {one.id for one in todo} - refused
-        earlier = journal.refused()
-        journal.write_refused({one: earlier[one] for one in earlier if one not in tried})
-        cursors, looks = dict(state.cursors), dict(state.looks)
-        if span.since is None or span.since <= cursors.get(span.scope, span.since):
-            cursors[span.scope] = max(span.until, cursors.get(span.scope, ""))
-        if span.full_look:
-            looks[span.scope] = span.until
-        return journal.save(state.into("compacting", cursors=cursors, looks=looks))
-
-    def _compact(self, journal: Journal, raw: RawFile, state: State) -> None:
-        expired = {name for name, kept in journal.known().items() if kept.day == EXPIRED}
-        raw.compact(expired)
-        journal.save(state.into("idle", span=None, start=0))
-
-
-def in_order(
-    work: Callable[[_Item], _Result],
-    items: Sequence[_Item],
-    *,
-    parallel: int,
-    stop: threading.Event,
-) -> Iterator[_Result]:
-    """Results in the order of their items, `parallel` at work at once.
-
-    What fails raises in its turn, after all results before it; then `stop` is set for the others.
-    """
-    waiting: deque[Future[_Result]] = deque()
-    with ThreadPoolExecutor(parallel) as pool:
+    def _line(self, record: PlannedRecord) -> bytes | None:
+        """A record as its line in the raw file; None if the user may not read it."""
         try:
-            for item in items:
-                waiting.append(pool.submit(work, item))
-                if len(waiting) >= parallel * _AHEAD:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        except BaseException:
-            stop.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+            return raw_line(record.id, None if record.gone else self.source.read(record.id))
+        except ZohoRecordForbidden:
+            return None
+
+    def _tell(self, phase: str, done: int, total: int | None) -> None:
+        self.watch(self.source.stream, phase, done, total)
 
 
-def _refused_in(journal: Journal, state: State) -> set[str]:
-    """The ids of the records that this run was refused."""
-    until = _span(state).until
-    return {name for name, last in journal.refused().items() if last == until}
-
-
-def _check_refused(stream: str, *, refused: int, given: int) -> None:
+def check_refused(stream: str, *, refused: int, given: int) -> None:
     """Raises ZohoForbidden when so much is refused that a right is missing altogether."""
     if refused > FEW_REFUSED and refused > given:
         raise ZohoForbidden(
@@ -377,81 +272,54 @@ def _check_refused(stream: str, *, refused: int, given: int) -> None:
         )
 
 
-def _span(state: State) -> Span:
-    if state.span is None:
-        raise ValueError(f"a run that is {state.phase} has no span")
-    return state.span
-
-
-def plan(
-    pages: Iterable[Page],
-    known: Mapping[str, Kept],
+def in_order(
+    work: Callable[[_Item], _Result],
+    items: Sequence[_Item],
     *,
-    again: bool,
-    refused: Collection[str] = (),
-) -> list[Todo]:
-    """What to read, by the number of the ids: each once, and not what is known and unchanged.
+    parallel: int,
+    stop: threading.Event,
+) -> Iterator[_Result]:
+    """Results in the order of their items, worked on by `parallel` threads.
 
-    Those `refused` before are tried again.
+    What fails raises in its turn, after all results before it; then `stop` is set for the others.
     """
-    marks: dict[str, str] = {}
-    gone: set[str] = set()
-    for page in pages:
-        marks.update(page.items)
-        gone.update(page.gone)
-    fresh = [
-        Todo(name, mark)
-        for name, mark in marks.items()
-        if again or not mark or name in refused or name not in known or known[name].mark != mark
-    ]
-    fresh += [Todo(name) for name in refused if name not in marks and name not in gone]
-    noted = {name for name, kept in known.items() if kept.day == DELETED}
-    lost = [Todo(name, gone=True) for name in gone - marks.keys() - noted]
-    return sorted((*fresh, *lost), key=lambda one: (len(one.id), one.id))
+    waiting: deque[Future[_Result]] = deque()
+    with ThreadPoolExecutor(parallel) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) >= parallel * _READ_AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
-def expire(known: Mapping[str, Kept], *, keep_days: int, today: str) -> dict[str, Kept]:
-    """The same, with records exported more than `keep_days` ago marked as expired; 0: none."""
-    if not keep_days:
-        return dict(known)
-    oldest = (datetime.fromisoformat(today) - timedelta(days=keep_days)).date().isoformat()
-    return {
-        name: Kept(EXPIRED, kept.mark) if kept.day < oldest else kept
-        for name, kept in known.items()
-    }
-
-
-STREAMS = ("desk/articles", "desk/tickets", "crm/solutions", "crm/cases")
-
-
-def prune_folder(folder: Path, *, keep_days: int) -> Iterator[str]:
+def prune_folder(path: Path, *, keep_days: int) -> Iterator[str]:
     """Deletes raw records exported more than `keep_days` ago; a sentence for each stream.
 
     What an interrupted export wrote is not counted yet: finishing it prunes too. One that is
     itself too old is given up, and what it wrote is deleted.
     """
-    with alone(folder):
+    with open_export_folder(path) as folder:
         for stream in STREAMS:
-            file = folder / f"{stream}.jsonl"
+            file = folder.raw_path(stream)
             if file.is_file():
-                yield f"{stream}: {_prune(Journal(folder, stream), file, keep_days)}"
+                with closing(RawFile(file)) as raw:
+                    yield f"{stream}: {_prune(folder.state(stream), raw, keep_days)}"
 
 
-def _prune(journal: Journal, file: Path, keep_days: int) -> str:
-    state, today = journal.state(), iso(time.time())[:10]
-    raw = RawFile(file)
-    try:
-        if state.span is not None:
-            begun = expire({"": Kept(state.span.until[:10], "")}, keep_days=keep_days, today=today)
-            if begun[""].day != EXPIRED:
-                return "an interrupted export is younger than that. Finish it: that prunes too."
-            raw.recover(state.start, [])
-            state = journal.save(state.into("idle", span=None, start=0))
-        known = expire(journal.known(), keep_days=keep_days, today=today)
-        journal.write_known(known)
-        expired = {name for name, kept in known.items() if kept.day == EXPIRED}
-        before = raw.size
-        raw.compact(expired)
-        return f"{before - raw.size:,} bytes deleted, {raw.size:,} kept."
-    finally:
-        raw.close()
+def _prune(state: StreamState, raw: RawFile, keep_days: int) -> str:
+    progress, today = state.progress(), iso(time.time())[:10]
+    if progress.run is not None:
+        if progress.run.until[:10] >= oldest_kept(keep_days, today=today):
+            return "an interrupted export is younger than that. Finish it: that prunes too."
+        raw.recover(progress.start, [])
+        state.finish()
+    state.expire(keep_days=keep_days, today=today)
+    before = raw.size
+    raw.compact(state.expired())
+    return f"{before - raw.size:,} bytes deleted, {raw.size:,} kept."

@@ -32,9 +32,9 @@ export class Desk extends EventTarget {
 
   /** @param {string} id  An unknown one opens nothing. */
   open(id) {
-    const ticket = this.tickets.find((one) => one.id === id) ?? null
-    if (ticket === this.current) return
-    this.current = ticket
+    const found = this.tickets.find((ticket) => ticket.id === id) ?? null
+    if (found === this.current) return
+    this.current = found
     this.dispatchEvent(new Event('open'))
   }
 

@@ -2,7 +2,7 @@
 
 import { Api } from '/extension/shared/api.js'
 import { mountPanel } from '/extension/shared/panel.js'
-import { languageFor } from '/extension/shared/words.js'
+import { languageFor } from '/extension/shared/translations.js'
 import { Desk } from './desk.js'
 import { DeskView } from './desk_view.js'
 import { HostPage } from './host_page.js'

@@ -1,7 +1,7 @@
 /** Reading what CRM keeps in texts and lists of its own. */
 
-import { asObject, asText } from '../shared/answers.js'
 import { plainText } from '../shared/plain_text.js'
+import { asObject, asText } from '../shared/sdk_calls.js'
 
 /** @import { Message } from '../shared/host.js' */
 
@@ -31,9 +31,9 @@ export function variable(answer) {
  */
 export function comments(found) {
   const listed = Array.isArray(found) ? found : []
-  return listed.flatMap((one) => {
-    const { comment_content, content, commented_by } = asObject(one)
-    const text = plainText(comment_content ?? content ?? one)
+  return listed.flatMap((comment) => {
+    const { comment_content, content, commented_by } = asObject(comment)
+    const text = plainText(comment_content ?? content ?? comment)
     const author = asText(commented_by) || asText(asObject(commented_by)['name'])
     return text ? [author ? `${author}: ${text}` : text] : []
   })
@@ -48,10 +48,10 @@ export function comments(found) {
  */
 export function written(solution, notes) {
   const { data } = asObject(notes)
-  const listed = (Array.isArray(data) ? data : []).map((one) => {
-    const { Note_Content, Modified_Time, Created_Time } = asObject(one)
+  const listed = (Array.isArray(data) ? data : []).map((note) => {
+    const { Note_Content, Modified_Time, Created_Time } = asObject(note)
     return { text: plainText(Note_Content), at: Date.parse(asText(Modified_Time) || asText(Created_Time)) || 0 }
   })
   const all = [{ text: plainText(solution), at: 0 }, ...listed]
-  return all.filter(({ text }) => text).map((one) => ({ ...one, from: 'agent', isSent: false }))
+  return all.filter(({ text }) => text).map((entry) => ({ ...entry, from: 'agent', isSent: false }))
 }

@@ -1,9 +1,8 @@
 /** A Zoho CRM Case as a host of the panel. */
 
-import { asObject, asText, requestParts } from '../shared/answers.js'
 import { answered, NotInserted } from '../shared/host.js'
 import { plainText } from '../shared/plain_text.js'
-import { proxied } from '../shared/proxied.js'
+import { asObject, asText, proxied, requestParts } from '../shared/sdk_calls.js'
 import { settingsFrom } from '../shared/settings.js'
 import { comments, VARIABLE, variable, written } from './case_fields.js'
 

@@ -1,8 +1,7 @@
 /** The widget in a CRM Case. */
 
 import * as packed from '../packed.js'
-import { toastIn } from '../shared/toast.js'
-import { startWidget } from '../shared/widget.js'
+import { startWidget, toastIn } from '../shared/widget.js'
 import { CrmHost } from './crm_host.js'
 
 const { ZOHO } = /** @type {{ZOHO?: import('./crm_sdk.js').CrmSdk}} */ (/** @type {unknown} */ (globalThis))

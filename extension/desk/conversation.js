@@ -3,10 +3,9 @@
  * SDK gives a ticket's description only.
  */
 
-import { asObject, asText } from '../shared/answers.js'
 import { plainText } from '../shared/plain_text.js'
-import { unwrap } from '../shared/proxied.js'
 import { withoutQuotes } from '../shared/quotes.js'
+import { asObject, asText, unwrap } from '../shared/sdk_calls.js'
 
 /** @import { Message } from '../shared/host.js' */
 /** @import { DeskRequest } from './desk_sdk.js' */
@@ -63,9 +62,9 @@ export class Conversation {
     const { data } = await this.#get(`${path}/conversations`, { from: '0', limit: String(LISTED) })
     const entries = (Array.isArray(data) ? data : []).map(asObject).filter(isPublic).sort(byTime)
     const last = entries.map(isOurs).lastIndexOf(true)
-    const wanted = entries.slice(Math.max(0, last)).filter((one) => one['isDescriptionThread'] !== true)
+    const wanted = entries.slice(Math.max(0, last)).filter((entry) => entry['isDescriptionThread'] !== true)
     const read = [...wanted.slice(0, last < 0 ? 0 : 1), ...wanted.slice(last < 0 ? 0 : 1).slice(-MOST_READ)]
-    return Promise.all(read.map((one) => this.#message(path, one)))
+    return Promise.all(read.map((entry) => this.#message(path, entry)))
   }
 
   /**
@@ -126,5 +125,5 @@ function isPublic({ type, status, visibility, isForward, isPublic: shown }) {
 /** @param {Record<string, any>} entry */
 const timeOf = ({ createdTime, commentedTime }) => Date.parse(asText(createdTime) || asText(commentedTime)) || 0
 
-/** @param {Record<string, any>} one @param {Record<string, any>} other */
-const byTime = (one, other) => timeOf(one) - timeOf(other)
+/** @param {Record<string, any>} first @param {Record<string, any>} second */
+const byTime = (first, second) => timeOf(first) - timeOf(second)

@@ -1,11 +1,10 @@
 /** A Zoho Desk ticket as a host of the panel. */
 
-import { asObject, asText, requestParts } from '../shared/answers.js'
 import { copyText } from '../shared/clipboard.js'
 import { NotInserted } from '../shared/host.js'
 import { plainText } from '../shared/plain_text.js'
-import { proxied } from '../shared/proxied.js'
 import { richText } from '../shared/rich_text.js'
+import { asObject, asText, proxied, requestParts } from '../shared/sdk_calls.js'
 import { settingsFrom } from '../shared/settings.js'
 import { Conversation } from './conversation.js'
 import { ReplyEditor } from './reply_editor.js'

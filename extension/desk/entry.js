@@ -1,8 +1,7 @@
 /** The widget in a Desk ticket. */
 
 import * as packed from '../packed.js'
-import { toastIn } from '../shared/toast.js'
-import { startWidget } from '../shared/widget.js'
+import { startWidget, toastIn } from '../shared/widget.js'
 import { DeskHost } from './desk_host.js'
 
 const { ZOHODESK } = /** @type {{ZOHODESK?: import('./desk_sdk.js').DeskSdk}} */ (/** @type {unknown} */ (globalThis))

@@ -3,8 +3,8 @@
  * from here, so a choice made before that is remembered.
  */
 
-import { asObject, asText } from '../shared/answers.js'
 import { answered, NotInserted } from '../shared/host.js'
+import { asObject, asText } from '../shared/sdk_calls.js'
 
 /** Pauses before each try once the editor was opened: the event may come before it takes text. */
 const TRIES = [0, 250, 1000]

@@ -1,12 +1,17 @@
 /** The client of /api/v1: one method a call, every failure a Problem. */
 
-import { events } from './event_stream.js'
 import { Problem, problemOf } from './problem.js'
 
-/** @import { OutcomeKind, RatingSaved, Rubric, Suggestion, TicketText } from './contract.js' */
-/** @import { StreamEvent } from './event_stream.js' */
+/** @import { OutcomeKind, RatingSaved, Rubric, Suggestion, TicketText } from './api_types.js' */
 
 /** @typedef {(url: string, init: RequestInit) => Promise<Response>} Call */
+
+/**
+ * @typedef {object} StreamEvent
+ * @property {string} name
+ * @property {string} body
+ * @property {string} id
+ */
 
 /** Seconds that the server may hold back an answer; a product's proxy gives calls up early. */
 const LONGEST_WAIT = 20
@@ -56,7 +61,7 @@ export class Api {
   suggestion(id, { since, signal } = {}) {
     const longest = this.streams ? LONGEST_WAIT : LONGEST_WAIT_PROXIED
     const wait = since === undefined ? '' : `?wait=${longest}&since=${since}`
-    return this.#json('GET', `/suggestions/${encodeURIComponent(id)}${wait}`, undefined, signal)
+    return this.#json('GET', `/suggestions/${encodeURIComponent(id)}${wait}`, undefined, { ...(signal && { signal }) })
   }
 
   /**
@@ -103,15 +108,15 @@ export class Api {
   }
 
   /**
-   * Tell what became of a candidate.
+   * Tell what became of a candidate; the same `id` again is counted once.
    *
    * @param {string} candidateId
-   * @param {{kind: OutcomeKind, final_text?: string}} outcome
+   * @param {{id: string, kind: OutcomeKind, agent: string, final_text?: string}} outcome
+   * @param {{keepalive?: boolean}} [how]  `keepalive`: also if the page goes meanwhile.
    * @returns {Promise<{id: string}>}
    */
-  outcome(candidateId, outcome) {
-    const body = this.rater ? { ...outcome, agent: this.rater } : outcome
-    return this.#json('POST', `/candidates/${encodeURIComponent(candidateId)}/outcomes`, body)
+  outcome(candidateId, outcome, how = {}) {
+    return this.#json('POST', `/candidates/${encodeURIComponent(candidateId)}/outcomes`, outcome, how)
   }
 
   /**
@@ -136,14 +141,14 @@ export class Api {
    * @param {string} method
    * @param {string} path
    * @param {unknown} [body]
-   * @param {AbortSignal} [signal]
+   * @param {{signal?: AbortSignal, keepalive?: boolean}} [how]
    * @returns {Promise<any>}
    */
-  async #json(method, path, body, signal) {
+  async #json(method, path, body, how) {
     const response = await this.#answer(method, path, {
       headers: { Accept: 'application/json', ...(body !== undefined && { 'Content-Type': 'application/json' }) },
       ...(body !== undefined && { body: JSON.stringify(body) }),
-      ...(signal && { signal }),
+      ...how,
     })
     return response.json()
   }
@@ -167,4 +172,52 @@ export class Api {
     if (!response.ok) throw await problemOf(response)
     return response
   }
+}
+
+/**
+ * The server-sent events of a body, read with fetch since EventSource cannot send headers: each as soon as its blank line
+ * arrives. Comments are skipped.
+ *
+ * @param {ReadableStream<Uint8Array>} stream
+ * @returns {AsyncGenerator<StreamEvent, void, void>}
+ */
+export async function* events(stream) {
+  const decoder = new TextDecoder()
+  const reader = stream.getReader()
+  let rest = ''
+  let id = ''
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) return
+      const blocks = (rest + decoder.decode(value, { stream: true })).replaceAll('\r', '').split('\n\n')
+      rest = blocks.pop() ?? ''
+      for (const block of blocks) {
+        const event = parsed(block, id)
+        id = event.id
+        if (event.body) yield event
+      }
+    }
+  } finally {
+    await reader.cancel().catch(() => {})
+  }
+}
+
+/**
+ * @param {string} block
+ * @param {string} id  The last id seen; it stays until another comes.
+ * @returns {StreamEvent}
+ */
+function parsed(block, id) {
+  const event = { name: 'message', body: '', id }
+  /** @type {string[]} */
+  const lines = []
+  for (const line of block.split('\n')) {
+    const [, field = '', value = ''] = /^(\w+): ?(.*)$/.exec(line) ?? []
+    if (field === 'data') lines.push(value)
+    else if (field === 'event') event.name = value
+    else if (field === 'id') event.id = value
+  }
+  event.body = lines.join('\n')
+  return event
 }

@@ -3,15 +3,15 @@
 import { make, setText, webAddress } from './dom.js'
 import { GapsView } from './gaps_view.js'
 import { unknownLinks } from './links.js'
-import { problemWords } from './problem_view.js'
+import { kindOf } from './problem.js'
 import { clean } from './reply_text.js'
 import { SourcesView } from './sources_view.js'
 
-/** @import { Candidate } from './contract.js' */
+/** @import { Candidate, CandidateProblem } from './api_types.js' */
 /** @import { Place } from './host.js' */
 /** @import { RatingView } from './rating_view.js' */
 /** @import { Session } from './session.js' */
-/** @import { Words } from './words.js' */
+/** @import { Translations } from './translations.js' */
 
 /**
  * @typedef {object} CandidateActions  Each is told the session, for the panel may have moved on.
@@ -31,7 +31,7 @@ export class CandidateView {
   warning = make('p', { class: 'sa-note', dir: 'auto', hidden: true })
   problem = make('div', { class: 'sa-problem', hidden: true })
   form = make('div', { class: 'sa-rating', hidden: true })
-  #words
+  #translations
   #session
   #actions
   #candidate
@@ -41,19 +41,19 @@ export class CandidateView {
 
   /**
    * @param {Candidate} candidate
-   * @param {{words: Words, session: Session, actions: CandidateActions, places: readonly Place[],
+   * @param {{translations: Translations, session: Session, actions: CandidateActions, places: readonly Place[],
    *   linkhosts: readonly string[]}} parts
    */
-  constructor(candidate, { words, session, actions, places, linkhosts }) {
-    this.#words = words
+  constructor(candidate, { translations, session, actions, places, linkhosts }) {
+    this.#translations = translations
     this.#linkhosts = linkhosts
     this.#session = session
     this.#actions = actions
     this.#candidate = candidate
     const fillings = session.fillings.get(candidate.id) ?? new Map()
     session.fillings.set(candidate.id, fillings)
-    this.gaps = new GapsView({ id: candidate.id, words, fillings, changed: () => this.#block() })
-    this.sources = new SourcesView(words, 'sources.title')
+    this.gaps = new GapsView({ id: candidate.id, translations, fillings, changed: () => this.#block() })
+    this.sources = new SourcesView(translations, 'sources.title')
     this.inserts = places.map((place, index) => this.#inserter(place, index === 0 ? 'sa-primary' : ''))
     this.copy = this.#button('copy', '', () => this.#copy())
     this.rate = this.#button('rate', 'sa-quiet', () => this.toggleRating())
@@ -63,7 +63,7 @@ export class CandidateView {
   }
 
   #frame(/** @type {Candidate} */ { id, label }) {
-    const name = make('h3', { id: `sa-name-${id}` }, this.#words.say('candidate.name', { label }))
+    const name = make('h3', { id: `sa-name-${id}` }, this.#translations.say('candidate.name', { label }))
     const badge = make('span', { class: 'sa-label', 'aria-hidden': 'true' }, label)
     return make(
       'article',
@@ -143,9 +143,9 @@ export class CandidateView {
   }
 
   #name(/** @type {HTMLButtonElement} */ button, /** @type {string} */ key) {
-    const action = this.#words.say(`candidate.${key}`)
+    const action = this.#translations.say(`candidate.${key}`)
     button.textContent = action
-    const which = this.#words.say('candidate.which', { action, label: this.#candidate.label })
+    const which = this.#translations.say('candidate.which', { action, label: this.#candidate.label })
     button.ariaLabel = key === 'waiting' ? action : which
   }
 
@@ -161,13 +161,13 @@ export class CandidateView {
     const text = clean(candidate.text)
     const usable = text !== '' && (state === 'done' || state === 'cancelled')
     this.element.dataset['state'] = state
-    setText(this.state, this.#words.say(`candidate.${state}`))
+    setText(this.state, this.#translations.say(`candidate.${state}`))
     this.gaps.update(text, usable ? (candidate.placeholders ?? []) : [])
     this.gaps.text.hidden = text === '' && state !== 'writing'
     this.#block()
     const note = finish === 'length' ? 'length' : state === 'done' && !text ? 'nothing' : ''
     this.note.hidden = !note
-    if (note) setText(this.note, this.#words.say(`candidate.${note}`))
+    if (note) setText(this.note, this.#translations.say(`candidate.${note}`))
     this.actions.hidden = !usable && state !== 'done'
     for (const button of [...this.inserts, this.copy]) button.hidden = !usable
     this.rate.hidden = state !== 'done' || candidate.rated
@@ -190,7 +190,7 @@ export class CandidateView {
     this.rate.setAttribute('aria-expanded', 'true')
     const { RatingView } = await import('./rating_view.js') // few agents rate, so it is loaded late
     this.#rating ??= new RatingView(this.form, {
-      words: this.#words,
+      translations: this.#translations,
       session: this.#session,
       candidate: this.#candidate,
       saved: (overall) => this.#actions.rated(this.#candidate, overall),
@@ -212,7 +212,7 @@ export class CandidateView {
   /** @param {string[]} links  What to check before sending. */
   #warn(links) {
     this.warning.hidden = links.length === 0
-    if (links.length) setText(this.warning, this.#words.say('candidate.links', { n: links.length, links: links.join(', ') }))
+    if (links.length) setText(this.warning, this.#translations.say('candidate.links', { n: links.length, links: links.join(', ') }))
   }
 
   async #copy() {
@@ -234,17 +234,31 @@ export class CandidateView {
   #showProblem(/** @type {Candidate} */ { problem, state }) {
     const isShown = problem !== null && state === 'failed'
     this.problem.hidden = !isShown
-    if (isShown && !this.problem.childElementCount) this.problem.append(...problemWords(problem, this.#words))
+    if (isShown && !this.problem.childElementCount) this.problem.append(...problemWords(problem, this.#translations))
   }
 
   #showAuthor(/** @type {Candidate} */ candidate, /** @type {boolean} */ revealed) {
     const overall = this.#session.overalls.get(candidate.id)
     const parts = []
-    if (revealed && candidate.model) parts.push(this.#words.say('candidate.by', { model: candidate.model }))
+    if (revealed && candidate.model) parts.push(this.#translations.say('candidate.by', { model: candidate.model }))
     if (typeof overall === 'number') {
-      parts.push(this.#words.say('candidate.overall', { overall: this.#words.decimal(overall) }))
+      parts.push(this.#translations.say('candidate.overall', { overall: this.#translations.decimal(overall) }))
     }
     this.author.hidden = parts.length === 0
     setText(this.author, parts.join(' · '))
   }
+}
+
+/**
+ * Why a candidate failed, in words.
+ *
+ * @param {CandidateProblem} problem
+ * @param {Translations} translations
+ */
+function problemWords({ type, detail }, translations) {
+  const kind = kindOf(type)
+  const said = [make('strong', {}, translations.say(`problem.${kind}.title`)), make('p', {}, translations.say(`problem.${kind}.next`))]
+  if (!detail) return said
+  const summary = make('summary', {}, translations.say('candidate.said'))
+  return [...said, make('details', {}, summary, make('p', { dir: 'auto' }, detail))]
 }

@@ -28,9 +28,9 @@ const AROUND = 28
  * @returns {Piece[]}
  */
 export function piecesOf(text, placeholders) {
-  const wanted = placeholders.filter((one) => one && text.includes(one))
+  const wanted = placeholders.filter((placeholder) => placeholder && text.includes(placeholder))
   if (wanted.length === 0) return text ? [{ words: text, key: '' }] : []
-  const escaped = wanted.map((one) => one.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'))
+  const escaped = wanted.map((placeholder) => placeholder.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'))
   /** @type {Map<string, number>} */
   const counts = new Map()
   return text.split(new RegExp(`(${escaped.join('|')})`)).flatMap((words, index) => {

@@ -4,12 +4,12 @@ import { grow, make, setText } from './dom.js'
 import { filledIn, gapsOf, openGaps, piecesOf } from './gaps.js'
 
 /** @import { Gap, Piece } from './gaps.js' */
-/** @import { Words } from './words.js' */
+/** @import { Translations } from './translations.js' */
 
 const LONGEST = 300
 
 export class GapsView {
-  #words
+  #translations
   #fillings
   #changed
   #id
@@ -27,17 +27,17 @@ export class GapsView {
   /**
    * @param {object} parts
    * @param {string} parts.id  Of the candidate.
-   * @param {Words} parts.words
+   * @param {Translations} parts.translations
    * @param {Map<string, string>} parts.fillings  Kept while the panel shows other tickets.
    * @param {() => void} parts.changed  A gap was filled or emptied.
    */
-  constructor({ id, words, fillings, changed }) {
+  constructor({ id, translations, fillings, changed }) {
     this.#id = id
-    this.#words = words
+    this.#translations = translations
     this.#fillings = fillings
     this.#changed = changed
     this.missing.id = `sa-missing-${id}`
-    this.form.ariaLabel = words.say('gaps.title')
+    this.form.ariaLabel = translations.say('gaps.title')
   }
 
   /** The text with what was filled in. */
@@ -74,12 +74,12 @@ export class GapsView {
     const fields = JSON.stringify(this.#gaps)
     if (fields !== this.#fields) {
       this.#fields = fields
-      const title = make('p', { class: 'sa-gaps-title' }, this.#words.say('gaps.title'))
+      const title = make('p', { class: 'sa-gaps-title' }, this.#translations.say('gaps.title'))
       this.form.replaceChildren(title, ...this.#gaps.map((gap, index) => this.#field(gap, index)), this.missing)
     }
     this.form.hidden = this.#gaps.length === 0
     this.missing.hidden = this.open === ''
-    if (this.open) setText(this.missing, this.#words.say('gaps.missing', { gaps: this.open }))
+    if (this.open) setText(this.missing, this.#translations.say('gaps.missing', { gaps: this.open }))
   }
 
   /** While no gap is known the text only grows, so that a selection stays. */
@@ -123,7 +123,7 @@ export class GapsView {
   }
 
   #name(/** @type {Gap} */ { label, placeholder, place, of }) {
-    const name = this.#words.has(`gap.${label}`) ? this.#words.say(`gap.${label}`) : placeholder
-    return of > 1 ? this.#words.say('gaps.one', { name, place, of }) : name
+    const name = this.#translations.has(`gap.${label}`) ? this.#translations.say(`gap.${label}`) : placeholder
+    return of > 1 ? this.#translations.say('gaps.one', { name, place, of }) : name
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What the panel asks of the page it sits in. The demo help desk is one host, each Zoho product is
- * another; the panel names none of them.
+ * What the panel asks of the page it sits in. The demo help desk is one host, each product's adapter
+ * is another; the panel names none of them.
  *
  * @typedef {object} HostTicket
  * @property {string} id  Changes when the agent opens another ticket.

@@ -1,14 +1,15 @@
 /**
- * What became of replies that were used: read from the ticket and reported, without a click. Only
+ * What becomes of replies: told as agents use them, and read from the ticket later without a click. Only
  * what clearly came from a reply counts; where a product does not tell, nothing is reported.
  */
 
-import { holdsUnchanged, likeness, markOf } from './similar.js'
+import { holdsUnchanged, likeness, markOf } from './likeness.js'
 
 /** @import { Api } from './api.js' */
-/** @import { Candidate, Suggestion } from './contract.js' */
+/** @import { Candidate, Suggestion } from './api_types.js' */
 /** @import { Host, Message } from './host.js' */
-/** @import { Use, Uses } from './uses.js' */
+/** @import { OutcomeQueue } from './outcome_queue.js' */
+/** @import { UsedReplies, UsedReply } from './used_replies.js' */
 
 /** A reply may take a while to go out after the agent sent it. */
 const LOOKS = [0, 5_000, 30_000, 120_000]
@@ -18,22 +19,27 @@ const SLACK = 120_000
 export class Outcomes {
   #api
   #host
-  #uses
+  #queue
+  #usedReplies
   #pause
   /** @type {Map<string, object>} The round of looks that is under way, by ticket. */
   #rounds = new Map()
+  /** @type {Set<string>} Suggestions of which a sent reply is being reported. */
+  #settling = new Set()
 
   /**
    * @param {object} parts
-   * @param {Api} parts.api
+   * @param {Pick<Api, 'suggestion' | 'rater'>} parts.api
    * @param {Pick<Host, 'readMessages'>} parts.host
-   * @param {Uses} parts.uses
+   * @param {OutcomeQueue} parts.queue
+   * @param {UsedReplies} parts.usedReplies
    * @param {(milliseconds: number) => Promise<void>} [parts.pause]
    */
-  constructor({ api, host, uses, pause = sleep }) {
+  constructor({ api, host, queue, usedReplies, pause = sleep }) {
     this.#api = api
     this.#host = host
-    this.#uses = uses
+    this.#queue = queue
+    this.#usedReplies = usedReplies
     this.#pause = pause
   }
 
@@ -41,16 +47,33 @@ export class Outcomes {
    * A reply was inserted or copied.
    *
    * @param {Candidate} candidate  With the text as it was used.
+   * @param {'inserted' | 'copied'} kind
    * @param {{ticketId: string, suggestionId: string}} where
    */
-  used({ id, text }, { ticketId, suggestionId }) {
-    const agent = this.#api.rater
-    this.#uses.add({ ticketId, suggestionId, candidateId: id, agent, mark: markOf(text), at: Date.now() })
+  used({ id, text }, kind, { ticketId, suggestionId }) {
+    void this.#queue.add(id, kind)
+    this.#usedReplies.add({ ticketId, suggestionId, candidateId: id, agent: this.#api.rater, mark: markOf(text), at: Date.now() })
   }
 
-  /** It is known what became of it. @param {string} suggestionId */
+  /** Nobody wanted a suggestion's replies. @param {Suggestion} suggestion */
+  discarded({ candidates }) {
+    for (const { id, state } of candidates) if (state === 'done') void this.#queue.add(id, 'discarded')
+  }
+
+  /**
+   * The host page sent the reply that began as this candidate.
+   *
+   * @param {string} candidateId
+   * @param {string} finalText
+   */
+  sent(candidateId, finalText) {
+    const use = this.#usedReplies.find(candidateId)
+    this.#reportSent({ candidateId, suggestionId: use?.suggestionId ?? '', mark: use?.mark ?? '' }, finalText)
+  }
+
+  /** Nothing more is to be found out about a suggestion's replies. @param {string} suggestionId */
   settle(suggestionId) {
-    this.#uses.settle(suggestionId)
+    this.#usedReplies.settle(suggestionId)
   }
 
   /**
@@ -61,9 +84,9 @@ export class Outcomes {
   async look(ticketId) {
     const round = {}
     this.#rounds.set(ticketId, round)
-    await this.#uses.recall(ticketId).catch(() => {}) // then only what is known here is looked for
+    await this.#usedReplies.recall(ticketId).catch(() => {}) // then only what is known here is looked for
     for (const milliseconds of LOOKS) {
-      if (this.#uses.of(ticketId, this.#api.rater).length === 0) return
+      if (this.#open(ticketId).length === 0) return
       await this.#pause(milliseconds)
       if (this.#rounds.get(ticketId) !== round) return
       await this.#lookOnce(ticketId).catch(() => {}) // the next look finds it
@@ -72,32 +95,49 @@ export class Outcomes {
 
   /** @param {string} ticketId */
   async #lookOnce(ticketId) {
-    const uses = this.#uses.of(ticketId, this.#api.rater)
+    const uses = this.#open(ticketId)
+    if (uses.length === 0) return
     const since = Math.min(...uses.map(({ at }) => at)) - SLACK
     const messages = (await this.#host.readMessages(ticketId)).filter(({ from, at }) => from === 'agent' && (at === 0 || at >= since))
     if (messages.length === 0) return
     for (const suggestionId of new Set(uses.map((use) => use.suggestionId))) {
-      const suggestion = await this.#api.suggestion(suggestionId)
-      const found = closest(suggestion, messages)
-      if (found) await this.#report(found, { suggestionId, uses })
+      const found = closest(await this.#api.suggestion(suggestionId), messages)
+      if (found) this.#reportFound(found, { suggestionId, use: uses.find(({ candidateId }) => candidateId === found.candidate.id) })
     }
+  }
+
+  /** What this agent used in a ticket and nothing is known of. @param {string} ticketId */
+  #open(ticketId) {
+    return this.#usedReplies.of(ticketId, this.#api.rater).filter(({ suggestionId }) => !this.#settling.has(suggestionId))
   }
 
   /**
    * @param {{candidate: Candidate, message: Message}} found
-   * @param {{suggestionId: string, uses: Use[]}} where
+   * @param {{suggestionId: string, use: UsedReply | undefined}} where
    */
-  async #report({ candidate, message: { text, isSent } }, { suggestionId, uses }) {
-    const { id } = candidate
-    const use = uses.find(({ candidateId }) => candidateId === id)
-    if (!use && !isSent) return
-    const isChanged = !holdsUnchanged(use?.mark || markOf(candidate.text), text)
-    if (isSent) {
-      await this.#api.outcome(id, { kind: 'sent', final_text: text })
-      this.#uses.settle(suggestionId)
+  #reportFound({ candidate, message: { text, isSent } }, { suggestionId, use }) {
+    const mark = use?.mark || markOf(candidate.text)
+    if (isSent) this.#reportSent({ candidateId: candidate.id, suggestionId, mark }, text)
+    else if (use && !holdsUnchanged(mark, text)) {
+      void this.#queue.add(candidate.id, 'edited', text)
+      this.#usedReplies.add({ ...use, mark: markOf(text) })
     }
-    if (isChanged) await this.#api.outcome(id, { kind: 'edited', final_text: text })
-    if (use && isChanged && !isSent) this.#uses.add({ ...use, mark: markOf(text) })
+  }
+
+  /**
+   * The use stays open until the backend has it, so that a reload finds it in the ticket again.
+   *
+   * @param {{candidateId: string, suggestionId: string, mark: string}} reply  `mark`: empty if not known.
+   * @param {string} finalText
+   */
+  #reportSent({ candidateId, suggestionId, mark }, finalText) {
+    this.#settling.add(suggestionId)
+    const reports = [this.#queue.add(candidateId, 'sent', finalText)]
+    if (mark && !holdsUnchanged(mark, finalText)) reports.push(this.#queue.add(candidateId, 'edited', finalText))
+    void Promise.all(reports).then(() => {
+      this.#usedReplies.settle(suggestionId)
+      this.#settling.delete(suggestionId)
+    })
   }
 }
 
@@ -113,7 +153,7 @@ function closest({ candidates }, messages) {
     .flatMap((candidate) => messages.map((message) => ({ candidate, message, alike: likeness(candidate.text, message.text) })))
     .filter(({ alike }) => alike > 0)
   const rank = (/** @type {typeof pairs[number]} */ { alike, message }) => alike + (message.isSent ? 2 : 0)
-  return pairs.sort((one, other) => rank(other) - rank(one))[0]
+  return pairs.sort((first, second) => rank(second) - rank(first))[0]
 }
 
 /** @param {number} milliseconds */

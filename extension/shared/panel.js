@@ -1,18 +1,19 @@
 /** The panel: joins a host page, the API and the view. `mountPanel` is all a host needs. */
 
+import { ReplyInserter } from './insertion.js'
+import { OutcomeQueue } from './outcome_queue.js'
 import { Outcomes } from './outcomes.js'
+import { PanelView } from './panel_view.js'
 import { isRevealed } from './rating.js'
-import { Reader } from './reader.js'
 import { Session } from './session.js'
-import { browserStorage, Uses } from './uses.js'
-import { Using } from './using.js'
-import { View } from './view.js'
-import { loadWords } from './words.js'
+import { TicketReader } from './ticket_reader.js'
+import { loadTranslations } from './translations.js'
+import { browserStorage, UsedReplies } from './used_replies.js'
 
 /** @import { Api } from './api.js' */
-/** @import { Candidate } from './contract.js' */
+/** @import { Candidate } from './api_types.js' */
 /** @import { Host, HostTicket } from './host.js' */
-/** @import { Entries, Words } from './words.js' */
+/** @import { Entries, Translations } from './translations.js' */
 
 /**
  * @typedef {object} Ways  How the panel behaves.
@@ -29,10 +30,10 @@ import { loadWords } from './words.js'
  * @returns {Promise<Panel>}
  */
 export async function mountPanel(root, { host, api, language = navigator.language, strings, ...ways }) {
-  const [words, user] = await Promise.all([loadWords(language, strings), host.currentUser()])
+  const [translations, user] = await Promise.all([loadTranslations(language, strings), host.currentUser()])
   api.rater = user.id
-  api.language = words.language
-  const panel = new Panel(root, { host, api, words, ...ways })
+  api.language = translations.language
+  const panel = new Panel(root, { host, api, translations, ...ways })
   await panel.open()
   return panel
 }
@@ -54,9 +55,10 @@ async function usedBefore(api, ticketId) {
 export class Panel {
   #host
   #api
-  #words
+  #translations
   #view
   #outcomes
+  #queue
   #reader
   /** @type {Map<string, Session>} What was asked in each ticket since the page was loaded. */
   #sessions = new Map()
@@ -65,50 +67,51 @@ export class Panel {
   #drawn = false
   #autostart
   #opening = 0
-  #leaveHost
 
   /**
    * @param {HTMLElement} root
-   * @param {Ways & {host: Host, api: Api, words: Words}} parts
+   * @param {Ways & {host: Host, api: Api, translations: Translations}} parts
    */
-  constructor(root, { host, api, words, autostart = false, linkhosts = [] }) {
+  constructor(root, { host, api, translations, autostart = false, linkhosts = [] }) {
     this.#host = host
     this.#api = api
-    this.#words = words
+    this.#translations = translations
     this.#autostart = autostart
-    this.#reader = new Reader(host)
-    this.#outcomes = new Outcomes({ api, host, uses: new Uses(browserStorage(), (ticketId) => usedBefore(api, ticketId)) })
-    const using = new Using({ host, words, outcomes: this.#outcomes })
-    this.#view = new View(root, {
-      words,
+    this.#reader = new TicketReader(host)
+    const storage = browserStorage()
+    const usedReplies = new UsedReplies(storage, (ticketId) => usedBefore(api, ticketId))
+    this.#queue = new OutcomeQueue({ api, storage })
+    this.#outcomes = new Outcomes({ api, host, queue: this.#queue, usedReplies })
+    const inserter = new ReplyInserter({ host, translations })
+    this.#view = new PanelView(root, {
+      translations,
       places: host.places,
       linkhosts,
       actions: {
         ask: () => void this.#ask(),
         stop: () => void this.#session?.stop(),
-        insert: (candidate, session, how) => using.insert(candidate, session, how),
-        copy: (candidate, session, gaps) => using.copy(candidate, session, gaps),
+        insert: (candidate, session, how) => inserter.insert(candidate, session, how),
+        copy: (candidate, session, gaps) => inserter.copy(candidate, session, gaps),
         rated: (candidate, overall) => this.#rated(candidate, overall),
       },
     })
-    const stopWatching = host.onTicketChange(() => {
+    host.onTicketChange(() => {
       this.open().catch((error) => this.#session?.unread(error))
     })
-    const stopReading = host.onWritten(() => {
+    host.onWritten(() => {
       const { ticketId = '' } = this.#session ?? {}
       this.#reader.forget(ticketId)
       void this.#outcomes.look(ticketId)
     })
-    this.#leaveHost = () => {
-      stopWatching()
-      stopReading()
-    }
+    addEventListener('online', () => void this.#queue.flush())
+    addEventListener('pagehide', () => this.#queue.sendBeforeLeaving())
     const prepare = () => this.#session?.store.state.kind === 'idle' && this.#reader.prepare(this.#session.ticketId)
     for (const nearing of ['pointerenter', 'focusin']) root.addEventListener(nearing, prepare)
   }
 
   /** Show the session of the ticket that is open in the host now. */
   async open() {
+    void this.#queue.flush()
     const opening = (this.#opening += 1)
     const ticket = await this.#host.readTicket()
     if (opening !== this.#opening) return
@@ -130,20 +133,13 @@ export class Panel {
    */
   replySent(finalText) {
     this.#session?.sent(finalText)
-    this.#outcomes.settle(this.#session?.store.suggestion?.id ?? '')
-  }
-
-  /** Let go of the host and of the connection. */
-  close() {
-    this.#leaveHost()
-    this.#session?.pause()
   }
 
   /** @param {HostTicket} ticket */
   #sessionOf({ id }) {
     const known = this.#sessions.get(id)
     if (known) return known
-    const session = new Session(id, this.#api)
+    const session = new Session(id, { api: this.#api, outcomes: this.#outcomes })
     session.store.addEventListener('change', () => {
       if (this.#session === session) this.#draw()
     })
@@ -184,11 +180,11 @@ export class Panel {
     if (isRevealed(suggestion)) {
       const names = suggestion.candidates
         .filter(({ model }) => model)
-        .map((one) => this.#words.say('rating.revealed.one', { label: one.label, model: one.model ?? '' }))
-      this.#view.announce(this.#words.say('rating.revealed', { names: names.join(' ') }))
+        .map(({ label: of, model }) => this.#translations.say('rating.revealed.one', { label: of, model: model ?? '' }))
+      this.#view.announce(this.#translations.say('rating.revealed', { names: names.join(' ') }))
     } else {
-      const value = overall === null ? '–' : this.#words.decimal(overall)
-      this.#view.announce(this.#words.say('rating.saved', { label, overall: value }))
+      const value = overall === null ? '–' : this.#translations.decimal(overall)
+      this.#view.announce(this.#translations.say('rating.saved', { label, overall: value }))
     }
     this.#view.rateNext(suggestion)
   }

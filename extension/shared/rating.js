@@ -1,6 +1,6 @@
 /** What a rater has filled in for one candidate, before and after it is saved. Pure values. */
 
-/** @import { Candidate, Rubric, Suggestion } from './contract.js' */
+/** @import { Candidate, Rubric, Suggestion } from './api_types.js' */
 
 /**
  * @typedef {object} Draft

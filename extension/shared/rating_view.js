@@ -7,14 +7,14 @@ import { make, setText } from './dom.js'
 import { asProblem } from './problem.js'
 import { missing, SCALE, withScore } from './rating.js'
 
-/** @import { Candidate, Criterion, Rubric } from './contract.js' */
+/** @import { Candidate, Criterion, Rubric } from './api_types.js' */
 /** @import { Draft } from './rating.js' */
 /** @import { Session } from './session.js' */
-/** @import { Words } from './words.js' */
+/** @import { Translations } from './translations.js' */
 
 export class RatingView {
   #root
-  #words
+  #translations
   #session
   #candidate
   #saved
@@ -25,17 +25,17 @@ export class RatingView {
 
   /**
    * @param {HTMLElement} root
-   * @param {{words: Words, session: Session, candidate: Candidate,
+   * @param {{translations: Translations, session: Session, candidate: Candidate,
    *   saved: (overall: number | null) => void}} parts
    */
-  constructor(root, { words, session, candidate, saved }) {
+  constructor(root, { translations, session, candidate, saved }) {
     this.#root = root
-    this.#words = words
+    this.#translations = translations
     this.#session = session
     this.#candidate = candidate
     this.#saved = saved
     this.message = make('p', { class: 'sa-rating-message', role: 'status' })
-    this.save = make('button', { type: 'submit', class: 'sa-button sa-primary' }, words.say('rating.save'))
+    this.save = make('button', { type: 'submit', class: 'sa-button sa-primary' }, translations.say('rating.save'))
   }
 
   /** Draw the form (once) and focus the first criterion without a score. */
@@ -65,10 +65,10 @@ export class RatingView {
       event.preventDefault()
       void this.#submit(rubric)
     }
-    const keys = make('p', { class: 'sa-keys' }, this.#words.say('rating.keys'))
+    const keys = make('p', { class: 'sa-keys' }, this.#translations.say('rating.keys'))
     const form = make(
       'form',
-      { 'aria-label': this.#words.say('rating.title', { label }), novalidate: true, submit },
+      { 'aria-label': this.#translations.say('rating.title', { label }), novalidate: true, submit },
       keys,
       ...rubric.criteria.map((criterion) => this.#criterion(criterion)),
       this.#critical(),
@@ -136,7 +136,7 @@ export class RatingView {
     const change = (/** @type {Event} */ { currentTarget }) =>
       this.#keep({ ...this.#draft, critical: /** @type {HTMLInputElement} */ (currentTarget).checked })
     const box = make('input', { type: 'checkbox', checked: this.#draft.critical, change })
-    return make('label', { class: 'sa-check' }, box, this.#words.say('rating.critical'))
+    return make('label', { class: 'sa-check' }, box, this.#translations.say('rating.critical'))
   }
 
   #more() {
@@ -144,9 +144,9 @@ export class RatingView {
       const input = (/** @type {Event} */ { currentTarget }) =>
         this.#keep({ ...this.#draft, [name]: /** @type {HTMLTextAreaElement} */ (currentTarget).value })
       const box = make('textarea', { rows, maxlength: 20_000, dir: 'auto', input }, this.#draft[name])
-      return make('label', { class: 'sa-field' }, this.#words.say(key), box)
+      return make('label', { class: 'sa-field' }, this.#translations.say(key), box)
     }
-    const summary = make('summary', {}, this.#words.say('rating.more'))
+    const summary = make('summary', {}, this.#translations.say('rating.more'))
     return make('details', {}, summary, area('comment', 'rating.comment', 2), area('idealAnswer', 'rating.ideal', 5))
   }
 
@@ -155,7 +155,7 @@ export class RatingView {
     const open = missing(this.#draft, rubric)
     if (open.length > 0) {
       const labels = rubric.criteria.filter(({ key }) => open.includes(key)).map(({ label }) => label)
-      setText(this.message, this.#words.say('rating.missing', { criteria: labels.join(', ') }))
+      setText(this.message, this.#translations.say('rating.missing', { criteria: labels.join(', ') }))
       this.#focus(open[0])
       return
     }
@@ -172,12 +172,12 @@ export class RatingView {
 
   #saving(/** @type {boolean} */ busy) {
     this.save.setAttribute('aria-disabled', String(busy))
-    setText(this.save, this.#words.say(busy ? 'rating.saving' : 'rating.save'))
+    setText(this.save, this.#translations.say(busy ? 'rating.saving' : 'rating.save'))
   }
 
   #tell(/** @type {unknown} */ error) {
     const { kind, detail } = asProblem(error)
-    const words = [this.#words.say(`problem.${kind}.title`), this.#words.say(`problem.${kind}.next`)]
+    const words = [this.#translations.say(`problem.${kind}.title`), this.#translations.say(`problem.${kind}.next`)]
     setText(this.message, `${words.join('. ')} ${kind === 'bad-input' ? detail : ''}`.trim())
   }
 }

@@ -1,30 +1,32 @@
 /** What an agent does with one ticket: ask, stop, use and rate. Knows no DOM. */
 
-import { follow } from './follow.js'
 import { asProblem, Problem } from './problem.js'
 import { EMPTY, payload } from './rating.js'
 import { isBusy, stateOf, Store } from './state.js'
+import { follow } from './streaming.js'
 
 /** @import { Api } from './api.js' */
-/** @import { OutcomeKind, Rubric, Suggestion } from './contract.js' */
-/** @import { Draft } from './rating.js' */
+/** @import { Candidate, Rubric, Suggestion } from './api_types.js' */
 /** @import { HostTicket } from './host.js' */
+/** @import { Outcomes } from './outcomes.js' */
+/** @import { Draft } from './rating.js' */
 
 const PLACE_EVERY = 3000
 
 export class Session {
   #api
+  #outcomes
   /** @type {AbortController | null} */
   #following = null
   #attempt = { stopped: false }
   #away = false
+  /** The candidate put into the reply editor last. */
+  #inserted = ''
   /** @type {Promise<Rubric> | null} */
   #rubric = null
 
   store = new Store()
   steering = ''
-  /** The candidate put into the reply editor last. */
-  inserted = ''
   /** @type {Map<string, Draft>} Unsaved ratings by candidate. */
   drafts = new Map()
   /** @type {Map<string, Map<string, string>>} What was filled into gaps, by candidate and gap. */
@@ -34,11 +36,12 @@ export class Session {
 
   /**
    * @param {string} ticketId
-   * @param {Api} api
+   * @param {{api: Api, outcomes: Pick<Outcomes, 'used' | 'discarded' | 'sent' | 'settle'>}} parts
    */
-  constructor(ticketId, api) {
+  constructor(ticketId, { api, outcomes }) {
     this.ticketId = ticketId
     this.#api = api
+    this.#outcomes = outcomes
   }
 
   /**
@@ -109,27 +112,29 @@ export class Session {
   }
 
   /**
-   * Report what became of a candidate, silently: an agent's work never waits for statistics.
+   * A reply was inserted or copied.
    *
-   * @param {string} candidateId
-   * @param {OutcomeKind} kind
-   * @param {string} [finalText]
+   * @param {Candidate} candidate  With its text as it was used.
+   * @param {'inserted' | 'copied'} kind
+   * @param {string} suggestionId  Of the candidate; other replies may be on show by now.
    */
-  report(candidateId, kind, finalText) {
-    if (kind === 'inserted') this.inserted = candidateId
-    const outcome = finalText === undefined ? { kind } : { kind, final_text: finalText }
-    this.#api.outcome(candidateId, outcome).catch(() => {})
+  used(candidate, kind, suggestionId) {
+    if (kind === 'inserted') this.#inserted = candidate.id
+    this.#outcomes.used(candidate, kind, { ticketId: this.ticketId, suggestionId })
   }
 
   /**
-   * The reply went out: the candidate it began as is reported with the text that was sent.
+   * A reply went out in this ticket: what was inserted, as it was sent, else none of ours.
    *
    * @param {string} finalText
    */
   sent(finalText) {
-    if (this.inserted) this.report(this.inserted, 'sent', finalText)
-    else this.#discardUnused()
-    this.inserted = ''
+    if (this.#inserted) this.#outcomes.sent(this.#inserted, finalText)
+    else {
+      this.#discardUnused()
+      this.#outcomes.settle(this.store.suggestion?.id ?? '')
+    }
+    this.#inserted = ''
   }
 
   /** @param {string} candidateId */
@@ -238,9 +243,7 @@ export class Session {
   }
 
   #discardUnused() {
-    if (this.inserted) return
-    for (const candidate of this.store.suggestion?.candidates ?? []) {
-      if (candidate.state === 'done') this.report(candidate.id, 'discarded')
-    }
+    const { suggestion } = this.store
+    if (suggestion && !this.#inserted) this.#outcomes.discarded(suggestion)
   }
 }

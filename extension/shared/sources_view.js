@@ -2,8 +2,8 @@
 
 import { icon, make, webAddress } from './dom.js'
 
-/** @import { Source } from './contract.js' */
-/** @import { Words } from './words.js' */
+/** @import { Source } from './api_types.js' */
+/** @import { Translations } from './translations.js' */
 
 const ICONS = {
   article: 'M4 1.8h5.2L12.5 5v9.2H4zM9 2v3.2h3.3M6 8h4.5M6 10.8h4.5',
@@ -11,16 +11,16 @@ const ICONS = {
 }
 
 export class SourcesView {
-  #words
+  #translations
   #version = ''
 
   /**
-   * @param {Words} words
+   * @param {Translations} translations
    * @param {string} key  What the chips are, for screen readers.
    */
-  constructor(words, key) {
-    this.#words = words
-    this.element = make('ul', { class: 'sa-sources', hidden: true, 'aria-label': words.say(key) })
+  constructor(translations, key) {
+    this.#translations = translations
+    this.element = make('ul', { class: 'sa-sources', hidden: true, 'aria-label': translations.say(key) })
   }
 
   /** @param {readonly Source[]} sources */
@@ -35,8 +35,8 @@ export class SourcesView {
   #chip(/** @type {Source} */ { title, kind, url }) {
     const address = webAddress(url)
     const name = make('span', { class: 'sa-chip-title', dir: 'auto' }, title)
-    const label = make('span', { class: 'sa-hidden' }, `${this.#words.say(`sources.${kind}`)}: `)
-    const attributes = { class: 'sa-chip', title: `${this.#words.say(`sources.${kind}`)}: ${title}` }
+    const label = make('span', { class: 'sa-hidden' }, `${this.#translations.say(`sources.${kind}`)}: `)
+    const attributes = { class: 'sa-chip', title: `${this.#translations.say(`sources.${kind}`)}: ${title}` }
     if (!address) return make('span', attributes, icon(ICONS[kind]), label, name)
     const link = { ...attributes, href: address, target: '_blank', rel: 'noopener noreferrer' }
     return make('a', link, icon(ICONS[kind]), label, name)

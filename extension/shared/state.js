@@ -2,7 +2,7 @@
 
 import { isFinished } from './suggestion.js'
 
-/** @import { Suggestion } from './contract.js' */
+/** @import { Suggestion } from './api_types.js' */
 /** @import { Problem } from './problem.js' */
 
 /**

@@ -1,6 +1,6 @@
 /** Pure steps from one Suggestion value to the next. */
 
-/** @import { Candidate, CandidateChange, Progress, Source, Suggestion } from './contract.js' */
+/** @import { Candidate, CandidateChange, Progress, Source, Suggestion } from './api_types.js' */
 
 /** @type {ReadonlySet<Progress>} */
 const FINISHED = new Set(['done', 'failed', 'cancelled'])

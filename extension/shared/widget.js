@@ -4,16 +4,18 @@ import { Api } from './api.js'
 import { make } from './dom.js'
 import { mountPanel } from './panel.js'
 import { DEFAULTS } from './settings.js'
-import { loadWords } from './words.js'
+import { loadTranslations } from './translations.js'
 
 /** @import { Host } from './host.js' */
 /** @import { WidgetSettings } from './settings.js' */
-/** @import { Entries, Words } from './words.js' */
+/** @import { Entries, Translations } from './translations.js' */
+
+const TOAST_FOR = 6000
 
 /**
  * @typedef {object} Packed  What came with the widget.
  * @property {Partial<WidgetSettings>} settings
- * @property {Record<string, Entries>} strings  Words by language.
+ * @property {Record<string, Entries>} strings  Translations by language.
  */
 
 /**
@@ -33,8 +35,26 @@ export async function startWidget(root, makeHost, { settings: given, strings }) 
     const api = apiFor(host, settings)
     return await mountPanel(root, { host, api, language, strings, autostart, linkhosts })
   } catch (error) {
-    showFailure(root, error, await loadWords(language, strings))
+    showFailure(root, error, await loadTranslations(language, strings))
     return null
+  }
+}
+
+/**
+ * A line that says something in passing, for hosts without a way of their own.
+ *
+ * @param {HTMLElement} parent
+ * @returns {(message: string) => void}
+ */
+export function toastIn(parent) {
+  const line = make('p', { class: 'sa-toast', role: 'status' })
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let hiding
+  parent.append(line)
+  return (message) => {
+    clearTimeout(hiding)
+    line.textContent = message
+    hiding = setTimeout(() => (line.textContent = ''), TOAST_FOR)
   }
 }
 
@@ -52,17 +72,17 @@ export function apiFor(host, { backend, calls, agentkey, connection }) {
 /**
  * @param {HTMLElement} root
  * @param {unknown} error
- * @param {Words} words
+ * @param {Translations} translations
  */
-function showFailure(root, error, words) {
+function showFailure(root, error, translations) {
   const message = make(
     'div',
     { class: 'sa-message', role: 'alert', 'data-kind': 'host' },
-    make('strong', {}, words.say('host.title')),
-    make('p', {}, words.say('host.text')),
+    make('strong', {}, translations.say('host.title')),
+    make('p', {}, translations.say('host.text')),
     make('p', { class: 'sa-detail', dir: 'auto' }, error instanceof Error ? error.message : String(error)),
   )
-  root.lang = words.language
-  root.dir = words.direction
+  root.lang = translations.language
+  root.dir = translations.direction
   root.replaceChildren(make('section', { class: 'sa-panel' }, make('div', { class: 'sa-body' }, message)))
 }

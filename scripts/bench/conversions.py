@@ -30,9 +30,9 @@ from transformers import AutoTokenizer
 from scripts.bench.real_vocabularies import VOCABULARIES, write_tokenizer
 from tests.trainer.tiny_models import CONFIGS, read_aloud, write_model
 from trainer.gguf.convert import convert_with, write_gguf
-from trainer.gguf.parity import QUESTIONS, Parity, parity, prompts, written
+from trainer.gguf.logits import reference_logits
+from trainer.gguf.parity import QUESTIONS, Parity, continuations, parity, prompts
 from trainer.gguf.quantise import quiet
-from trainer.gguf.reference import reference_logits
 from trainer.gguf.vocabulary import add_vocabulary
 
 SIGNS = "aіїєґҐЖ щ'’\"–—…€🙂\n\t  .,!?{}<>|/0123456789ßéЇ"  # noqa: RUF001
@@ -133,7 +133,7 @@ def _parity(work: Path) -> int:
 
 def _compared(model: Path, out: Path) -> Parity:
     write_gguf(model, out, name=out.stem)
-    texts = written(out, prompts(model, budget=PROMPT_TOKENS), model, tokens=50)
+    texts = continuations(out, prompts(model, budget=PROMPT_TOKENS), model, tokens=50)
     return parity(out, texts, reference_logits(model, [one.ids for one in texts]))
 
 

@@ -63,7 +63,7 @@ def _disturbed(zoho: LocalZoho, state_dir: Path, seconds: float, kills: int, see
         )
     )
     calls = len(zoho.seen()["paths"]) - before
-    print(f"killed {len(sizes)} times at MB: {', '.join(f'{one / 1e6:.1f}' for one in sizes)}")
+    print(f"killed {len(sizes)} times at MB: {', '.join(f'{kept / 1e6:.1f}' for kept in sizes)}")
     print(f"killed: {time.monotonic() - started:.0f} s, {calls:,} calls")
 
 

@@ -75,8 +75,8 @@ def _make(work: Path, shape: str) -> int:
     """The model and an adapter, with random weights; returns how many weights there are."""
     import torch
 
-    from trainer.gguf.tensor_files import write_tensors
     from trainer.record import Record, write_record
+    from trainer.tensor_files import write_tensors
     from trainer.tuning.settings import preset_named
 
     base, adapter = work / "base", work / "adapter"
@@ -128,10 +128,10 @@ def _write_config(base: Path, shape: dict[str, int]) -> dict[str, tuple[int, ...
 def _run(step: str, work: Path) -> None:
     """One step, in this process; prints its seconds."""
     from trainer.gguf.convert import write_gguf
+    from trainer.gguf.logits import reference_logits, save_logits, saved_logits
     from trainer.gguf.merge import merge
-    from trainer.gguf.parity import Written, parity, prompts, written
+    from trainer.gguf.parity import Continuation, continuations, parity, prompts
     from trainer.gguf.quantise import quantise
-    from trainer.gguf.reference import reference_logits, save_logits, saved_logits
 
     merged, plain, small = work / "merged", work / "F16.gguf", work / "Q4_K_M.gguf"
     texts = work / "written.json"
@@ -143,13 +143,13 @@ def _run(step: str, work: Path) -> None:
     elif step == "quantise":
         quantise(plain, small, "Q4_K_M")
     elif step == "write":
-        found = written(plain, prompts(merged, budget=300, count=4), merged, tokens=16)
+        found = continuations(plain, prompts(merged, budget=300, count=4), merged, tokens=16)
         texts.write_text(json.dumps([[one.ids, one.prompt_tokens] for one in found]))
     else:
-        found = [Written(tuple(ids), count) for ids, count in json.loads(texts.read_text())]
+        found = [Continuation(tuple(ids), count) for ids, count in json.loads(texts.read_text())]
         if step.startswith("reference"):
-            room = 0 if step.endswith("streamed") else None
-            logits = reference_logits(merged, [one.ids for one in found], room=room)
+            memory = 0 if step.endswith("streamed") else None
+            logits = reference_logits(merged, [one.ids for one in found], memory=memory)
             save_logits(work / "reference.npz", logits)
         else:
             gguf = small if step.endswith("Q4_K_M") else plain

@@ -24,8 +24,7 @@ from rich.table import Table
 
 from scripts.bench.train_shapes import write_base
 from trainer.data.prepare import Choices, prepare
-from trainer.record import Record, read_record
-from trainer.tuning.checkpoints import CHECKPOINT
+from trainer.record import CHECKPOINT, Record, read_record
 
 CORPUS = Path(__file__).resolve().parents[2] / "demo" / "corpus"
 CHANGES = (

@@ -54,8 +54,8 @@ class Results:
 
     def ratio(self, above: str, below: str) -> float | None:
         """The median of one thing over that of another, if both were measured."""
-        one, other = self.median(above), self.median(below)
-        return one / other if one and other else None
+        dividend, divisor = self.median(above), self.median(below)
+        return dividend / divisor if dividend and divisor else None
 
 
 def main() -> int:

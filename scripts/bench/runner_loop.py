@@ -35,12 +35,12 @@ def writing_rate(
     sampler = native.llama_sampler_init_greedy()
     prompt = (native.llama_token * prompt_tokens)(*range(400, 400 + prompt_tokens))
     native.llama_decode(context, native.llama_batch_get_one(prompt, prompt_tokens))
-    one = (native.llama_token * 1)()
-    one[0] = native.llama_sampler_sample(sampler, context, -1)
+    token = (native.llama_token * 1)()
+    token[0] = native.llama_sampler_sample(sampler, context, -1)
     begun = time.perf_counter()
     for _ in range(tokens - 1):
-        native.llama_decode(context, native.llama_batch_get_one(one, 1))
-        one[0] = native.llama_sampler_sample(sampler, context, -1)
+        native.llama_decode(context, native.llama_batch_get_one(token, 1))
+        token[0] = native.llama_sampler_sample(sampler, context, -1)
     return (tokens - 1) / (time.perf_counter() - begun)
 
 

@@ -13,8 +13,8 @@ import torch
 from transformers import AutoModelForCausalLM, GPTJConfig, LlamaConfig
 
 from backend.domain.example import Example
-from trainer.tuning.pretrain import Shape as TinyShape
 from trainer.tuning.pretrain import byte_level_tokenizer
+from trainer.tuning.settings import ModelSize
 
 CPU: Mapping[str, Any] = {
     "compute": "float32",
@@ -76,7 +76,7 @@ SHAPES = {
 
 def write_base(shape: str, folder: Path) -> Path:
     """A model of this shape with random weights, and a tokenizer of 4,096 tokens."""
-    tokenizer = byte_level_tokenizer([one.answer for one in _solved()], TinyShape())
+    tokenizer = byte_level_tokenizer([one.answer for one in _solved()], ModelSize())
     tokenizer.save_pretrained(folder)
     config = SHAPES[shape].config
     config.eos_token_id, config.pad_token_id = tokenizer.eos_token_id, tokenizer.pad_token_id
@@ -106,19 +106,19 @@ def write_examples(base: Path, folder: Path, *, rows: int, longest: int, full: b
 def _filled(example: Example, base: Path, longest: int) -> Example:
     from transformers import AutoTokenizer
 
-    from trainer.tuning.batches import row
+    from trainer.tuning.batches import example_row
 
     tokenizer = AutoTokenizer.from_pretrained(base)
     answer = example.answer.split()
     while True:
         longer = Example(example.question, " ".join(answer * 2), example.source)
-        if len(row(longer, tokenizer, budget=longest).ids) > longest:
+        if len(example_row(longer, tokenizer, budget=longest).ids) > longest:
             break
         answer *= 2
     while True:
         answer.append("please")
         longer = Example(example.question, " ".join(answer), example.source)
-        if len(row(longer, tokenizer, budget=longest).ids) > longest - 4:
+        if len(example_row(longer, tokenizer, budget=longest).ids) > longest - 4:
             return longer
 
 

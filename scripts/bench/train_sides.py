@@ -21,8 +21,8 @@ from transformers import AutoTokenizer
 
 from backend.domain.example import training_messages
 from trainer.data.prepare import read_examples
-from trainer.tuning.batches import Row, rendered, row
-from trainer.tuning.loop import Task, optimise
+from trainer.tuning.batches import TokenRow, example_row, rendered
+from trainer.tuning.loop import TrainingTask, optimise
 from trainer.tuning.quantised_base import load_in_four_bits, with_adapter
 from trainer.tuning.settings import LoopSettings, TrainingSettings
 
@@ -42,7 +42,9 @@ def _ours(job: Job, *, keep_memory: bool) -> Job:
     rows = _rows(job)
     model = with_adapter(load_in_four_bits(Path(job["base"]), settings), settings)
     loaded = _memory()
-    task = Task(model.get_base_model(), lambda _: rows, (), "bench", keep_memory=keep_memory)
+    task = TrainingTask(
+        model.get_base_model(), lambda _: rows, (), "bench", keep_memory=keep_memory
+    )
     with tempfile.TemporaryDirectory() as folder:
         history, seconds = _timed(lambda: optimise(task, settings.loop, folder=Path(folder)))
     return _told(rows, seconds, loaded, [step["loss"] for step in history.steps])
@@ -116,10 +118,10 @@ def _settings(job: Job) -> TrainingSettings:
     )
 
 
-def _rows(job: Job) -> list[Row]:
+def _rows(job: Job) -> list[TokenRow]:
     tokenizer = AutoTokenizer.from_pretrained(job["base"])
     found = read_examples(Path(job["examples"]))
-    return [row(one, tokenizer, budget=job["row_tokens"]) for one in found]
+    return [example_row(one, tokenizer, budget=job["row_tokens"]) for one in found]
 
 
 def _texts(job: Job, tokenizer: Any) -> list[dict[str, str]]:
@@ -146,7 +148,7 @@ def _memory() -> float:
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 
-def _told(rows: Sequence[Row], seconds: float, loaded: float, losses: Sequence[float]) -> Job:
+def _told(rows: Sequence[TokenRow], seconds: float, loaded: float, losses: Sequence[float]) -> Job:
     return {
         "speed": sum(len(one.ids) for one in rows) / seconds,
         "peak_gb": _memory() / 1e9,

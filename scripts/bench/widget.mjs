@@ -59,7 +59,7 @@ async function firstPaintedWord(widget) {
         const start = performance.now()
         button?.click()
         const look = () => {
-          const isThere = [...document.querySelectorAll('.sa-text')].some((one) => !old.has(one) && one.textContent)
+          const isThere = [...document.querySelectorAll('.sa-text')].some((element) => !old.has(element) && element.textContent)
           if (isThere) requestAnimationFrame(() => done(performance.now() - start))
           else requestAnimationFrame(look)
         }
@@ -70,5 +70,5 @@ async function firstPaintedWord(widget) {
   return first
 }
 
-const median = (/** @type {number[]} */ values) => [...values].sort((one, other) => one - other)[Math.floor(values.length / 2)] ?? 0
+const median = (/** @type {number[]} */ values) => [...values].sort((first, second) => first - second)[Math.floor(values.length / 2)] ?? 0
 const say = (/** @type {number[]} */ values) => `${Math.round(median(values))} ms (${Math.round(Math.min(...values))}–${Math.round(Math.max(...values))})`

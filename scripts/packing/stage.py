@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -66,9 +67,15 @@ def stage(service: str, wishes: Wishes, *, folder: Path) -> dict[str, bytes]:
     (app / "packed.js").write_text(packed(wishes), encoding="utf-8")
     _write(folder / "plugin-manifest.json", manifest(service, wishes.backend))
     _write(folder / "resources.json", {})
-    _write(folder / "package.json", {"name": f"suggest-answer-{service}", "version": "0.1.0"})
+    _write(folder / "package.json", {"name": f"suggest-answer-{service}", "version": version()})
     files = sorted(path for path in app.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def version() -> str:
+    """The version of the product."""
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
+    return str(project["project"]["version"])
 
 
 def _without_comments(app: Path) -> None:

@@ -36,8 +36,8 @@ def contents(path: Path) -> dict[str, bytes]:
         )
     try:
         with zipfile.ZipFile(path) as zipped:
-            files = [one for one in zipped.infolist() if not one.is_dir()]
-            return {one.filename: zipped.read(one) for one in files}
+            files = [entry for entry in zipped.infolist() if not entry.is_dir()]
+            return {entry.filename: zipped.read(entry) for entry in files}
     except zipfile.BadZipFile as error:
         raise WrongZip(f"{path} is no whole zip: {error}.") from error
 

@@ -7,9 +7,9 @@ from sqlite_utils import Database
 
 from backend.domain.errors import BadInput, UnusableModel
 from backend.services import deploy
-from backend.services.answer import Writers
+from backend.services.answer import Engines
 from backend.settings import Settings
-from backend.store.models import model_named
+from backend.store.models import active_models, model_named
 
 
 def test_an_endpoint_keeps_the_name_of_its_keys_variable_only(db: Database) -> None:
@@ -20,6 +20,27 @@ def test_an_endpoint_keeps_the_name_of_its_keys_variable_only(db: Database) -> N
     model = model_named("gpt", db=db)
     assert (model.base_url, model.remote_name) == ("https://api.openai.com/v1", "gpt-4o")
     assert model.key_variable == "MY_KEY"
+    assert not model.active
+
+
+def test_an_endpoint_needs_an_address_only(db: Database) -> None:
+    model = deploy.add_chat("m", "http://127.0.0.1:1/v1", db=db)
+
+    assert (model.remote_name, model.key_variable, model.active) == ("m", "", False)
+    assert model == model_named("m", db=db)
+
+
+def test_a_model_is_active_until_it_is_taken_out(db: Database) -> None:
+    deploy.add_chat("other", "http://127.0.0.1:1/v1", db=db, active=True)
+    deploy.add_nearest(db=db, name="first")
+    assert active_models(db) == ["other", "first"]
+
+    found = deploy.deactivate("first", db=db)
+
+    assert (found.name, found.active) == ("first", False)
+    assert active_models(db) == ["other"]
+    assert deploy.activate("first", db=db).active
+    assert not deploy.add_nearest(db=db, name="second", active=False).active
 
 
 @pytest.mark.parametrize(
@@ -59,7 +80,7 @@ def test_an_endpoint_whose_key_is_missing_says_which_variable(db: Database) -> N
     model = deploy.add_chat("m", "http://127.0.0.1:1/v1", db=db, key_variable="MY_KEY")
 
     with pytest.raises(UnusableModel, match="MY_KEY, which is not set"):
-        Writers(Settings(), db, environment={}).engine(model, runner=None, exclude_source="")
-    assert Writers(Settings(), db, environment={"MY_KEY": "x"}).engine(
+        Engines(Settings(), db, environment={}).engine(model, runner=None, exclude_source="")
+    assert Engines(Settings(), db, environment={"MY_KEY": "x"}).engine(
         model, runner=None, exclude_source=""
     )

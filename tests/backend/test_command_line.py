@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,13 @@ def test_a_stranger_is_told_what_each_command_is_for(run: Run) -> None:
     assert told.returncode == 0
     for command in ("serve", "ask", "import", "models", "report", "export", "settings"):
         assert f"\n  {command} " in told.stdout
+
+
+def test_the_version_is_told(run: Run) -> None:
+    told = run("--version")
+
+    assert (told.returncode, told.stderr) == (0, "")
+    assert metadata.version("suggest-answer") in told.stdout
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 
+from backend.store.models import runners
+from backend.system.resources import cores
 from tests.conftest import fill
 from tests.product import Json, Product, running
 from tests.tiny_gguf import write_tiny_gguf
+
+ALLOWED = "runner_threads_allowed"
 
 
 @pytest.fixture(scope="module")
@@ -23,12 +30,46 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 
 def model(product: Product, name: str) -> Json:
     found = product.client.get("/models").json()["models"]
-    return next(dict(one) for one in found if one["name"] == name)
+    return next(dict(model) for model in found if model["name"] == name)
 
 
 def production(product: Product) -> list[str]:
     found = product.client.get("/models").json()["models"]
-    return [one["name"] for one in found if "production" in one["aliases"]]
+    return [model["name"] for model in found if "production" in model["aliases"]]
+
+
+def threads(product: Product, name: str) -> float:
+    """How many threads the runner of a model may compute with; 0 while it is not ready."""
+    runner = runners(product.db).get(name)
+    if runner is None or runner.state != "ready":
+        return 0
+    url = runner.base_url.removesuffix("/v1") + "/metrics"
+    told = httpx2.get(url, headers={"Authorization": f"Bearer {runner.key}"}).text.splitlines()
+    return sum(float(line.split()[-1]) for line in told if line.startswith(f"{ALLOWED} "))
+
+
+def test_a_model_that_is_deactivated_gives_its_cores_to_the_others(served: Product) -> None:
+    shared, all_of_them = max(1, cores() // 2), cores()
+    served.wait_until(lambda: threads(served, "tiny-1") == threads(served, "tiny-2") == shared)
+
+    served.client.post("/models/tiny-2/deactivate", json={})
+    served.wait_until(lambda: threads(served, "tiny-1") == all_of_them)
+
+    served.client.post("/models/tiny-2/activate", json={})
+    served.wait_until(lambda: threads(served, "tiny-1") == threads(served, "tiny-2") == shared)
+
+
+def test_a_runner_that_is_started_again_is_told_its_cores_again(served: Product) -> None:
+    served.client.post("/models/tiny-2/deactivate", json={})
+    served.wait_until(lambda: threads(served, "tiny-1") == cores())
+    runner = runners(served.db)["tiny-1"]
+    assert runner.pid
+
+    os.kill(runner.pid, signal.SIGKILL)
+
+    served.wait_until(lambda: runners(served.db)["tiny-1"].pid not in (None, runner.pid))
+    served.wait_until(lambda: threads(served, "tiny-1") == cores())
+    served.client.post("/models/tiny-2/activate", json={})
 
 
 def test_promote_then_roll_back(served: Product, tmp_path: Path) -> None:
@@ -115,9 +156,9 @@ def test_an_endpoint_without_its_key_fails_alone(served: Product) -> None:
 
     found = served.finished(served.suggest("Ask two", models=["far", "tiny-1"])["id"])
 
-    states = sorted(one["state"] for one in found["candidates"])
+    states = sorted(candidate["state"] for candidate in found["candidates"])
     assert states == ["done", "failed"]
-    (problem,) = [one["problem"] for one in found["candidates"] if one["problem"]]
+    (problem,) = [candidate["problem"] for candidate in found["candidates"] if candidate["problem"]]
     assert problem["detail"].startswith("This model needs its key in")
     assert "far" not in str(found["candidates"])
     served.client.post("/models/far/deactivate", json={})

@@ -15,7 +15,7 @@ from backend.domain.ticket import Ticket
 from backend.engines.chat_endpoint import ChatEngine
 from backend.knowledge.store import put_solved_tickets
 from backend.privacy.detect import recogniser_named
-from backend.services.answer import Writers, answer
+from backend.services.answer import Engines, answer
 from backend.services.export import export_examples
 from backend.services.redact import hide
 from backend.settings import Settings, read_settings
@@ -148,7 +148,7 @@ def test_the_nearest_answer_is_found_with_the_words_themselves_and_names_nobody(
 ) -> None:
     put_solved_tickets([SOLVED], db=db)
     nearest = Model("nearest", "nearest", active=True)
-    engine = Writers(settings, db).engine(nearest, runner=None, exclude_source="")
+    engine = Engines(settings, db).engine(nearest, runner=None, exclude_source="")
     hidden = hide(QUESTION, "", "", model=nearest, settings=settings.privacy)
 
     async def first() -> str:

@@ -7,18 +7,16 @@ import inspect
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from backend.domain import errors
-from backend.domain.errors import ProductError
-from backend.web.errors import STATUS, problem_title, problem_type, status_of
+from backend.domain.errors import ProductError, problem_title, problem_type
+from backend.web.errors import STATUS, status_of
 from scripts.bench.__main__ import NAMES as BENCHMARKS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-MAX_FILE_LINES, MAX_FUNCTION_LINES = 250, 40
 OURS = ("backend", "trainer", "scripts", "demo", "tests", "extension")
 KINDS = [
     kind
@@ -26,7 +24,6 @@ KINDS = [
     if issubclass(kind, ProductError)
 ]
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "manager", "handler", "data", "info", "misc"}
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def files(*endings: str) -> list[Path]:
@@ -42,47 +39,10 @@ def files(*endings: str) -> list[Path]:
 
 
 PYTHON = files(".py")
-MODULES = [file for file in PYTHON if file.is_relative_to(ROOT / "backend")]
 
 
 def name_of(value: object) -> str:
     return str(value.relative_to(ROOT)) if isinstance(value, Path) else str(value)
-
-
-def _functions(file: Path) -> Iterator[Function]:
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, Function):
-            yield node
-
-
-def _lines(function: Function) -> int:
-    """Lines from `def` to the end, without the docstring."""
-    total = (function.end_lineno or 0) - function.lineno + 1
-    first = function.body[0]
-    if ast.get_docstring(function) and first.end_lineno:
-        total -= first.end_lineno - first.lineno + 1
-    return total
-
-
-def test_no_file_is_too_long() -> None:
-    long = {
-        name_of(file): count
-        for file in files(".py", ".js", ".mjs", ".css")
-        if (count := len(file.read_text(encoding="utf-8").splitlines())) > MAX_FILE_LINES
-    }
-
-    assert long == {}
-
-
-def test_no_function_is_too_long() -> None:
-    long = {
-        f"{name_of(file)}:{function.name}": _lines(function)
-        for file in PYTHON
-        for function in _functions(file)
-        if _lines(function) > MAX_FUNCTION_LINES
-    }
-
-    assert long == {}
 
 
 def test_every_module_says_what_it_is_for() -> None:
@@ -153,7 +113,7 @@ def test_every_error_is_a_problem_type_of_its_own() -> None:
     types = [problem_type(kind.__name__) for kind in KINDS]
 
     assert len(set(types)) == len(types)
-    assert all(re.fullmatch(r"/problems/[a-z]+(-[a-z]+)*", one) for one in types)
+    assert all(re.fullmatch(r"/problems/[a-z]+(-[a-z]+)*", kind) for kind in types)
 
 
 @pytest.mark.parametrize(

@@ -37,9 +37,9 @@ def test_nothing_is_lost_or_doubled(busy: Product, module: str) -> None:
 
     assert busy.kill(module) > 0
 
-    found = [busy.finished(one) for one in asked]
-    assert [one["state"] for one in found] == ["done"] * IN_FLIGHT
-    states = [candidate["state"] for one in found for candidate in one["candidates"]]
+    found = [busy.finished(suggestion) for suggestion in asked]
+    assert [suggestion["state"] for suggestion in found] == ["done"] * IN_FLIGHT
+    states = [candidate["state"] for suggestion in found for candidate in suggestion["candidates"]]
     assert states == ["done"] * (3 * IN_FLIGHT)
     rows = list(
         busy.db.query(
@@ -61,8 +61,8 @@ def test_every_process_is_killed_at_once_and_the_work_goes_on(busy: Product) -> 
     for module in MODULES:
         busy.kill(module)
 
-    found = [busy.finished(one) for one in asked]
-    assert [one["state"] for one in found] == ["done"] * 4
+    found = [busy.finished(suggestion) for suggestion in asked]
+    assert [suggestion["state"] for suggestion in found] == ["done"] * 4
 
 
 def test_a_supervisor_that_is_killed_takes_its_children_along(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_another_host_name_for_this_machine(product: Product) -> None:
     assert "attacker.example" in answer.json()["detail"]
 
 
-@pytest.mark.parametrize("wait", ["soon", "-5", "nan", "inf"])
+@pytest.mark.parametrize("wait", ["soon", "-5", "-1", "nan", "inf"])
 def test_a_wait_that_is_no_number(product: Product, wait: str) -> None:
     asked = product.suggest("Anything at all")
 

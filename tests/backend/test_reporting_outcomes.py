@@ -51,3 +51,15 @@ def test_what_an_agent_used_is_told_until_it_is_known_as_sent(product: Product) 
 
 def test_no_ticket_is_no_use(product: Product) -> None:
     assert used(product, "") == []
+
+
+def test_an_outcome_reported_again_with_its_id_is_counted_once(product: Product) -> None:
+    first, *_ = asked(product, "outcomes-3")
+    outcome = {"id": f"{first}.sent.2:abc", "kind": "sent", "final_text": "Hello there"}
+
+    for _ in range(2):
+        answer = product.client.post(f"/candidates/{first}/outcomes", json=outcome, headers=ADA)
+        assert (answer.status_code, answer.json()) == (201, {"id": outcome["id"]})
+
+    kept = list(product.db.query("SELECT id FROM outcomes WHERE candidate_id = ?", [first]))
+    assert kept == [{"id": outcome["id"]}]

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
+from backend.domain.suggestion import Candidate
 from backend.domain.ticket import Ticket
 from backend.privacy.placeholders import redact
-from backend.services.answer import Writers
+from backend.services.answer import Engines
 from backend.services.suggest import Ask, suggest
 from backend.settings import Settings, SuggestSettings
 from backend.store.models import Model, Runner, add_model, keep_runner
-from backend.store.suggestions import Candidate, suggestion
+from backend.store.suggestions import suggestion
 from backend.system.logging import start_log
 from backend.worker import Worker
 
@@ -42,7 +43,7 @@ def after(seconds: float, asked: str, settings: Settings, db: Database) -> Candi
         log = start_log(
             settings.log_file, level=settings.log.level, process="worker", redact=redact
         )
-        await Worker(settings, db, log, Writers(settings, db)).run(stop)
+        await Worker(settings, db, log, Engines(settings, db)).run(stop)
 
     asyncio.run(run())
     (candidate,) = suggestion(asked, db=db).candidates

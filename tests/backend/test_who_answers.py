@@ -8,45 +8,24 @@ import pytest
 from sqlite_utils import Database
 
 from backend.domain.errors import BadInput, NoModel, QueueFull, UnknownModel, UnusableModel
-from backend.domain.suggestion import LABELS
+from backend.domain.suggestion import LABELS, Suggestion
 from backend.domain.ticket import Ticket
-from backend.services.suggest import Ask, place, suggest
+from backend.services.suggest import Ask, Place, place, suggest
 from backend.settings import SuggestSettings
-from backend.store import queue
 from backend.store.models import Model, active_models, add_model, set_active
-from backend.store.queue import Usage
-from backend.store.suggestions import Suggestion, suggestion
-from tests.backend.candidates import add_models
-
-SETTINGS = SuggestSettings()
-NAMES = ["one", "two", "three", "four"]
-TICKET = Ticket(text="Where is my invoice?")
+from backend.store.suggestions import suggestion
+from backend.system.database import transaction
+from tests.backend.asking import MODELS, SETTINGS, TICKET, click, end_all
+from tests.backend.candidates import add_candidates, add_models, suggestion_of
 
 
 @pytest.fixture(autouse=True)
 def models(db: Database) -> None:
-    add_models(NAMES, db=db)
-
-
-def click(
-    db: Database, *models: str, ticket: Ticket = TICKET, steering: str = "", fresh: bool = False
-) -> Suggestion:
-    ask = Ask(ticket, steering=steering, models=models or tuple(NAMES[:3]), fresh=fresh)
-    return suggest(ask, settings=SETTINGS, db=db)
-
-
-def end_all(db: Database, states: str) -> None:
-    for state in states.split():
-        work = queue.claim(NAMES, lease_seconds=30, db=db)
-        assert work
-        if state == "done":
-            queue.finish(work, "Done.", "stop", Usage(), db=db)
-        else:
-            queue.fail(work, "EngineRefused", "No.", db=db)
+    add_models(MODELS, db=db)
 
 
 def test_the_newest_active_models_answer_as_many_as_the_settings_say(db: Database) -> None:
-    for name in NAMES:
+    for name in MODELS:
         set_active(name, True, db=db)
 
     def names(settings: SuggestSettings) -> set[str]:
@@ -90,6 +69,23 @@ def test_a_gguf_that_is_not_active_is_not_waited_for(db: Database) -> None:
 
     with pytest.raises(UnusableModel, match="models activate idle"):
         click(db, "idle")
+
+
+def test_what_is_only_prepared_fills_half_of_the_queue_and_leaves_the_rest_to_people(
+    db: Database,
+) -> None:
+    settings = SuggestSettings(queue_limit=4)
+
+    def prepare(text: str) -> Suggestion:
+        ask = Ask(Ticket(text=text), models=("one",), prefer="background")
+        return suggest(ask, settings=settings, db=db)
+
+    prepare("a")
+    prepare("b")
+    with pytest.raises(QueueFull, match="2 are the limit"):
+        prepare("c")
+
+    assert suggest(Ask(TICKET, models=("one", "two")), settings=settings, db=db).candidates
 
 
 def test_a_full_queue_says_when_to_come_again_and_keeps_nothing(db: Database) -> None:
@@ -139,3 +135,24 @@ def test_a_place_in_the_queue_is_measured_not_invented(db: Database) -> None:
     assert measured.ahead == 0
     assert measured.seconds == pytest.approx(0, abs=0.5)
     assert place(suggestion(first.id, db=db), slots=1, db=db).seconds is None
+
+
+def test_the_estimate_grows_with_who_is_ahead_and_shrinks_with_slots(db: Database) -> None:
+    measured = add_candidates(["one", "two"], db=db)
+    with transaction(db):
+        for model, seconds in (("one", 4), ("two", 10)):
+            db.execute(
+                "UPDATE candidates SET claimed = '2026-01-01T00:00:00.000Z', finished = ? "
+                "WHERE id = ?",
+                [f"2026-01-01T00:00:{seconds:02}.000Z", measured[model]],
+            )
+    for number in range(3):
+        asked = click(db, "one", "two", ticket=Ticket(text=f"query {number}"))
+        time.sleep(0.002)
+
+    waits = place(asked, slots=1, db=db)
+    assert waits.ahead == 4
+    assert waits.seconds == pytest.approx(10 * (1 + 4 / 2), abs=0.01)
+    assert place(asked, slots=4, db=db).seconds == pytest.approx(10 * (1 + 4 / 8), abs=0.01)
+    done = suggestion(suggestion_of(measured["one"], db=db), db=db)
+    assert place(done, slots=1, db=db) == Place(ahead=0, seconds=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from sqlite_utils import Database
 
 from backend.domain.model_card import ModelCard
 from backend.domain.passage import SolvedTicket
+from backend.domain.suggestion import Candidate
 from backend.domain.ticket import Ticket
 from backend.engines.chat_endpoint import ChatEngine
 from backend.knowledge.store import put_solved_tickets
@@ -19,7 +21,7 @@ from backend.settings import Settings, read_settings
 from backend.store import queue
 from backend.store.models import Model, add_model, model_named
 from backend.store.queue import Work
-from backend.store.suggestions import Candidate, add_suggestion, cancel, suggestion
+from backend.store.suggestions import add_suggestion, cancel, suggestion
 from tests.openai_server import Asked, ChatServer, Refusal, Reply, chat_server, too_long
 
 QUESTION = "My printer prints only blue pages since the update."
@@ -146,6 +148,28 @@ def test_trouble_that_passes_is_tried_again_from_the_start(
     assert states == ["queued", "queued", "done"]
     assert only(asked, db).text == "Whole."
     assert only(asked, db).problem is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "least", "most"),
+    [({}, 0.4, 0.6), ({"Retry-After": "7"}, 6.9, 7.1), ({"Retry-After": "soon"}, 0.4, 0.6)],
+    ids=["says nothing", "says when", "says nonsense"],
+)
+def test_an_endpoint_that_is_busy_is_asked_again_when_it_says(
+    asked: str,
+    settings: Settings,
+    db: Database,
+    headers: dict[str, str],
+    least: float,
+    most: float,
+) -> None:
+    with chat_server(Refusal(429, headers=headers)) as chats:
+        begun = time.time()
+        assert write(chats, settings, db).state == "queued"
+        ended = time.time()
+
+    ((not_before,),) = db.execute("SELECT not_before FROM candidates").fetchall()
+    assert begun + least <= not_before <= ended + most
 
 
 def test_trouble_that_stays_fails_after_the_last_try(

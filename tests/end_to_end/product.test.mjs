@@ -58,7 +58,7 @@ async function allDone(page) {
 
 /** @param {Page} page @returns {Promise<string[]>} */
 function shownTexts(page) {
-  return page.locator('[data-candidate] .sa-text').evaluateAll((all) => all.map((one) => one.textContent ?? ''))
+  return page.locator('[data-candidate] .sa-text').evaluateAll((all) => all.map((element) => element.textContent ?? ''))
 }
 
 /**
@@ -87,7 +87,7 @@ test('a click brings three replies that grow, with sources, and one is put in th
     assert.ok((await page.locator('.sa-chip').count()) >= 1, 'no sources') // the demo's own models read none
     const insertable = page.locator('.sa-primary[aria-disabled=false]') // a stored answer may have a gap to fill in first
     const chosen = page.locator('[data-candidate]', { has: insertable }).first()
-    const text = await chosen.locator('.sa-text').evaluate((one) => one.textContent)
+    const text = await chosen.locator('.sa-text').evaluate((element) => element.textContent)
     await chosen.getByRole('button', { name: /^Insert/ }).click()
     assert.equal(await page.locator('#editor').inputValue(), text)
 
@@ -227,7 +227,7 @@ function watchGrowth() {
   let clicked = 0
   addEventListener('click', () => (clicked ||= performance.now()), { capture: true })
   const look = () => {
-    const length = [...document.querySelectorAll('.sa-text')].reduce((sum, one) => sum + (one.textContent ?? '').length, 0)
+    const length = [...document.querySelectorAll('.sa-text')].reduce((sum, element) => sum + (element.textContent ?? '').length, 0)
     if (length > 0 && !growth.first) growth.first = performance.now() - clicked
     if (length > 0) growth.lengths = seen.add(length).size
     requestAnimationFrame(look)

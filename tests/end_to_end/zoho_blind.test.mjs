@@ -46,7 +46,7 @@ test('which of three engines wrote a reply is told by nothing until all are rate
     }
     for (const { candidates } of whole()) {
       for (const field of ['model', 'seconds', 'revision', 'sources']) {
-        assert.equal(new Set(candidates.map((/** @type {any} */ one) => JSON.stringify(one[field]))).size, 1, `${field} differs`)
+        assert.equal(new Set(candidates.map((/** @type {any} */ candidate) => JSON.stringify(candidate[field]))).size, 1, `${field} differs`)
       }
     }
   }))
@@ -75,7 +75,7 @@ function watch(patience) {
   const start = performance.now()
   return new Promise((done, fail) => {
     const look = () => {
-      const cards = [...document.querySelectorAll('[data-candidate]')].filter((one) => !old.has(one))
+      const cards = [...document.querySelectorAll('[data-candidate]')].filter((card) => !old.has(card))
       for (const card of cards) {
         const label = card.getAttribute('data-candidate') ?? ''
         const { length } = card.querySelector('.sa-text')?.textContent ?? ''
@@ -85,7 +85,7 @@ function watch(patience) {
         if (length && !kept.first) kept.first = now
         if (length && !kept.lengths.has(length)) kept.last = now
         kept.lengths.add(length)
-        kept.look = [...card.querySelectorAll('*')].map((one) => `${one.tagName}.${one.className}`).join()
+        kept.look = [...card.querySelectorAll('*')].map((part) => `${part.tagName}.${part.className}`).join()
       }
       if (cards.length === 3 && cards.every((card) => card.getAttribute('data-state') === 'done')) {
         done([...seen].sort().map(([, { first, last, lengths, look: shape }]) => ({ first, last, steps: lengths.size, look: shape })))
@@ -111,6 +111,6 @@ async function enginesOf(id) {
 
 /** @param {readonly Seen[]} all */
 function say(all) {
-  const mean = (/** @type {(one: Seen) => number} */ of) => Math.round(all.reduce((sum, one) => sum + of(one), 0) / all.length)
+  const mean = (/** @type {(seen: Seen) => number} */ of) => Math.round(all.reduce((sum, seen) => sum + of(seen), 0) / all.length)
   return `begins at ${mean(({ first }) => first)} ms, ends at ${mean(({ last }) => last)} ms, in ${mean(({ steps }) => steps)} steps`
 }

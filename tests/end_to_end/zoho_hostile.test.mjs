@@ -32,7 +32,7 @@ test('a CRM Solution and note get plain text, and nothing is fetched', () =>
       })
       await card(widget, label).getByRole('button', { name: /Solution/ }).click()
       await page.waitForFunction(() => document.getElementById('solution')?.textContent)
-      assert.doesNotMatch(await page.locator('#solution').evaluate((one) => one.textContent ?? ''), UNSEEN)
+      assert.doesNotMatch(await page.locator('#solution').evaluate((element) => element.textContent ?? ''), UNSEEN)
     })
     await quiet(page, widget)
   }))
@@ -50,7 +50,7 @@ async function everyReply(widget, act) {
     parts.chats.reply = (model) => ({ text: three[names.indexOf(model)] ?? '.' })
     const before = await widget.locator('.sa-text').allInnerTexts()
     await main(widget).click()
-    await widget.waitForFunction((old) => [...document.querySelectorAll('.sa-text')].every((one) => !old.includes(/** @type {HTMLElement} */ (one).innerText)), before)
+    await widget.waitForFunction((old) => [...document.querySelectorAll('.sa-text')].every((element) => !old.includes(/** @type {HTMLElement} */ (element).innerText)), before)
     await allDone(widget)
     for (const label of 'ABC') await act(label)
   }

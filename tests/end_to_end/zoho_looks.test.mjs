@@ -38,7 +38,7 @@ for (const product of /** @type {Product[]} */ (['desk', 'crm'])) {
       await suggest(widget)
       await widget.locator('#panel').evaluate((root) => root.setAttribute('dir', 'rtl'))
       await page.waitForTimeout(100)
-      const [label, state] = await Promise.all(['.sa-label', '.sa-state'].map((one) => card(widget, 'A').locator(one).boundingBox()))
+      const [label, state] = await Promise.all(['.sa-label', '.sa-state'].map((part) => card(widget, 'A').locator(part).boundingBox()))
       assert.ok(label && state && label.x > state.x)
       assert.deepEqual(await cutOff(widget), [])
     }))

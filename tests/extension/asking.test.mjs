@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Api } from '../../extension/shared/api.js'
-import { Session } from '../../extension/shared/session.js'
 import { REPLIES } from './contract_content.mjs'
 import { ContractServer } from './contract_server.mjs'
-import { newSession, texts, TICKET, useServer } from './session_fixture.mjs'
+import { newSession, sessionOver, texts, TICKET, useServer } from './session_fixture.mjs'
 
 const used = useServer()
 
@@ -103,7 +102,7 @@ describe('when it does not work', () => {
     await gone.stop()
     let here = false
     const api = new Api({ call: (url, init) => fetch((here ? used.base : address) + url, init) })
-    const session = new Session('lp-9001', api)
+    const session = sessionOver(api)
 
     await session.suggest(TICKET)
     assert.equal(session.store.state.kind, 'offline')
@@ -123,7 +122,7 @@ describe('when it does not work', () => {
         return new Response(firstBytes(response.body, 900), { headers: response.headers })
       },
     })
-    const session = new Session('lp-9001', api)
+    const session = sessionOver(api)
 
     await session.suggest(TICKET)
 

@@ -48,7 +48,7 @@ export const RUBRIC = {
 
 /** The rubric in a language; the real server has all texts in it. @param {string | null} language */
 export const rubricIn = (language) =>
-  language === 'uk' ? { ...RUBRIC, criteria: RUBRIC.criteria.map((one) => ({ ...one, label: UKRAINIAN[one.key] ?? '', question: 'Питання?' })) } : RUBRIC
+  language === 'uk' ? { ...RUBRIC, criteria: RUBRIC.criteria.map((criterion) => ({ ...criterion, label: UKRAINIAN[criterion.key] ?? '', question: 'Питання?' })) } : RUBRIC
 /** @type {Record<string, string>} */
 const UKRAINIAN = { content: 'Зміст', grammar: 'Граматика', structure: 'Структура', style: 'Стиль' }
 
@@ -104,7 +104,7 @@ export const REPLIES = [
   'Dear customer, sorry to hear about the trouble 🙁 Two-factor sign-in can be reset by our team. Please send us your last invoice number from your login address, and we will take care of the rest. 🔐 Regards, Larkpost Support',
 ]
 
-/** @import { Candidate, Source } from '../../extension/shared/contract.js' */
+/** @import { Candidate, Source } from '../../extension/shared/api_types.js' */
 
 /** @type {Source[]} What a candidate is based on: an article with an address, a solved ticket without. */
 export const SOURCES = [

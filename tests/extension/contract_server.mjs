@@ -3,14 +3,14 @@
  * page: for node tests, and for states that the real product reaches only when something breaks.
  */
 
-import { createServer } from 'node:http'
-import { readFile } from 'node:fs/promises'
 import { randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { extname } from 'node:path'
 import { newCandidate, REPLIES, RUBRIC, rubricIn, SOURCES, TICKETS } from './contract_content.mjs'
 
 /** @import { IncomingMessage, ServerResponse } from 'node:http' */
-/** @import { Candidate, Suggestion } from '../../extension/shared/contract.js' */
+/** @import { Candidate, Suggestion } from '../../extension/shared/api_types.js' */
 
 /**
  * @typedef {object} Script  What one candidate does.
@@ -40,6 +40,10 @@ export class ContractServer {
   requests = []
   /** @type {Map<string, Kept>} */
   suggestions = new Map()
+  /** @type {('cut' | 'answer lost' | Refusal)[]} What goes wrong with the next outcomes, one each. */
+  outcomeTroubles = []
+  /** @type {Map<string, any>} What became of candidates, each id once. */
+  outcomes = new Map()
   tickets = TICKETS
   /** @type {Candidate['sources']} */
   sources = SOURCES
@@ -110,29 +114,29 @@ export class ContractServer {
       raters: new Map(),
     }
     this.suggestions.set(suggestion.id, suggestion)
-    suggestion.candidates.forEach((one, index) => void this.#write(suggestion, one, scripts[index] ?? {}))
+    suggestion.candidates.forEach((candidate, index) => void this.#write(suggestion, candidate, scripts[index] ?? {}))
     return json(response, 202, shown(suggestion, rater))
   }
 
-  /** @param {Kept} suggestion @param {Candidate} one @param {Script} script */
-  async #write(suggestion, one, { text = '', pace = 2, problem: failure, hold, placeholders = [] }) {
+  /** @param {Kept} suggestion @param {Candidate} candidate @param {Script} script */
+  async #write(suggestion, candidate, { text = '', pace = 2, problem: failure, hold, placeholders = [] }) {
     if (hold) return
     await pause(pace)
-    this.#change(suggestion, one, { state: 'writing', sources: this.sources })
+    this.#change(suggestion, candidate, { state: 'writing', sources: this.sources })
     for (const word of text.match(/\s*\S+/g) ?? []) {
       await pause(pace)
-      if (one.state !== 'writing') return
-      this.#change(suggestion, one, { text: one.text + word })
+      if (candidate.state !== 'writing') return
+      this.#change(suggestion, candidate, { text: candidate.text + word })
     }
-    if (one.state !== 'writing') return
-    if (failure) this.#change(suggestion, one, { state: 'failed', problem: failure })
-    else this.#change(suggestion, one, { state: 'done', finish: 'stop', placeholders, seconds: { first_text: 0.1, total: 1 } })
+    if (candidate.state !== 'writing') return
+    if (failure) this.#change(suggestion, candidate, { state: 'failed', problem: failure })
+    else this.#change(suggestion, candidate, { state: 'done', finish: 'stop', placeholders, seconds: { first_text: 0.1, total: 1 } })
   }
 
-  /** @param {Kept} suggestion @param {Candidate} one @param {Partial<Candidate>} change */
-  #change(suggestion, one, change) {
+  /** @param {Kept} suggestion @param {Candidate} candidate @param {Partial<Candidate>} change */
+  #change(suggestion, candidate, change) {
     suggestion.revision += 1
-    Object.assign(one, change, { revision: suggestion.revision })
+    Object.assign(candidate, change, { revision: suggestion.revision })
     const states = suggestion.candidates.map(({ state }) => state)
     const open = states.some((state) => state === 'queued' || state === 'writing')
     if (open) suggestion.state = states.every((state) => state === 'queued') ? 'queued' : 'writing'
@@ -142,23 +146,33 @@ export class ContractServer {
 
   /** @param {Kept} suggestion */
   #cancel(suggestion) {
-    for (const one of suggestion.candidates) {
-      if (one.state === 'queued' || one.state === 'writing') this.#change(suggestion, one, { state: 'cancelled' })
+    for (const candidate of suggestion.candidates) {
+      if (candidate.state === 'queued' || candidate.state === 'writing') this.#change(suggestion, candidate, { state: 'cancelled' })
     }
     return suggestion
   }
 
   /** @param {{id: string, verb: string, body: any, rater: string}} ask @param {ServerResponse} response */
   #candidate({ id, verb, body, rater }, response) {
-    const suggestion = [...this.suggestions.values()].find(({ candidates }) => candidates.some((one) => one.id === id))
+    const suggestion = [...this.suggestions.values()].find(({ candidates }) => candidates.some((candidate) => candidate.id === id))
     if (!suggestion) return problem(response, { status: 404, type: 'unknown-candidate', detail: 'No such candidate.' })
-    if (verb === 'outcomes') return json(response, 201, { id: randomUUID() })
+    if (verb === 'outcomes') return this.#outcome(id, body, response)
     const rated = suggestion.raters.get(rater) ?? new Set()
     suggestion.raters.set(rater, rated.add(id))
     const weighted = RUBRIC.criteria.reduce((sum, { key, weight }) => sum + weight * body.scores[key], 0)
     const now = shown(suggestion, rater)
     const revealed = now.candidates.some(({ model }) => model !== null)
     return json(response, 201, { id: randomUUID(), overall: weighted / RUBRIC.weight_total, scores: body.scores, revealed, suggestion: now })
+  }
+
+  /** @param {string} candidateId @param {any} body @param {ServerResponse} response */
+  #outcome(candidateId, body, response) {
+    const trouble = this.outcomeTroubles.shift()
+    if (trouble === 'cut') return void response.destroy()
+    if (typeof trouble === 'object') return problem(response, trouble)
+    this.outcomes.set(body.id, { candidateId, ...body })
+    if (trouble === 'answer lost') return void response.destroy()
+    return json(response, 201, { id: body.id })
   }
 
   /** @param {Kept} suggestion @param {{since: string | null, rater: string}} ask @param {ServerResponse} response */
@@ -177,17 +191,17 @@ export class ContractServer {
     const send = (/** @type {string} */ name, /** @type {unknown} */ value) =>
       response.write(`id: ${suggestion.revision}\nevent: ${name}\ndata: ${JSON.stringify(value)}\n\n`)
     send('suggestion', shown(suggestion, rater))
-    let sent = suggestion.candidates.map((one) => ({ ...one }))
+    let sent = suggestion.candidates.map((candidate) => ({ ...candidate }))
     while (this.#isOpen(suggestion) && !response.destroyed) {
       await this.#changed()
-      suggestion.candidates.forEach((one, index) => {
+      suggestion.candidates.forEach((candidate, index) => {
         const before = sent[index]
-        if (!before || before.revision === one.revision) return
-        const { id, label, state, revision, finish, problem: failure, sources, placeholders, text } = one
+        if (!before || before.revision === candidate.revision) return
+        const { id, label, state, revision, finish, problem: failure, sources, placeholders, text } = candidate
         const offset = before.text.length
         send('candidate', { id, label, state, revision, finish, problem: failure, sources, placeholders, offset, append: text.slice(before.text.length) })
       })
-      sent = suggestion.candidates.map((one) => ({ ...one }))
+      sent = suggestion.candidates.map((candidate) => ({ ...candidate }))
     }
     send('end', { state: suggestion.state })
     response.end()
@@ -226,11 +240,11 @@ function shown({ raters, ...suggestion }, rater) {
   const rated = raters.get(rater) ?? new Set()
   const done = suggestion.candidates.filter(({ state }) => state === 'done')
   const reveal = suggestion.state === 'done' && done.every(({ id }) => rated.has(id))
-  const candidates = suggestion.candidates.map((one) => ({
-    ...one,
-    rated: rated.has(one.id),
-    model: reveal ? one.model : null,
-    seconds: reveal ? one.seconds : null,
+  const candidates = suggestion.candidates.map((candidate) => ({
+    ...candidate,
+    rated: rated.has(candidate.id),
+    model: reveal ? candidate.model : null,
+    seconds: reveal ? candidate.seconds : null,
   }))
   return { ...suggestion, candidates }
 }

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, test } from 'node:test'
-import { Api } from '../../extension/shared/api.js'
+import { holdsUnchanged, likeness, markOf } from '../../extension/shared/likeness.js'
+import { OutcomeQueue } from '../../extension/shared/outcome_queue.js'
 import { Outcomes } from '../../extension/shared/outcomes.js'
-import { holdsUnchanged, likeness, markOf } from '../../extension/shared/similar.js'
-import { Uses } from '../../extension/shared/uses.js'
+import { UsedReplies } from '../../extension/shared/used_replies.js'
 import { REPLIES } from './contract_content.mjs'
-import { newSession, TICKET, useServer } from './session_fixture.mjs'
+import { apiOf, MemoryStorage, newSession, TICKET, useServer } from './session_fixture.mjs'
 
 /** @import { Message } from '../../extension/shared/host.js' */
 
@@ -13,26 +13,30 @@ const used = useServer()
 const [FIRST = '', SECOND = ''] = REPLIES
 const EDITED = `${FIRST.replace('one working day', 'two working days')}\n\n-- \nLarkpost, all of us`
 
-/** A browser's storage. */
-class Shelf {
-  kept = /** @type {Map<string, string>} */ (new Map())
-  getItem = (/** @type {string} */ key) => this.kept.get(key) ?? null
-  setItem = (/** @type {string} */ key, /** @type {string} */ value) => void this.kept.set(key, value)
-}
-
-let shelf = new Shelf()
+let storage = new MemoryStorage()
 /** @type {Message[]} */
 let messages = []
 beforeEach(() => {
-  shelf = new Shelf()
+  storage = new MemoryStorage()
   messages = []
 })
 
-/** As after a reload: nothing is remembered but what the browser keeps. @param {Uses} [uses] */
-function outcomes(uses = new Uses(shelf, async () => [])) {
-  const api = new Api({ base: `${used.base}/api/v1` })
-  api.rater = 'olha'
-  return new Outcomes({ api, host: { readMessages: async () => messages }, uses, pause: async () => {} })
+/**
+ * As after a reload: nothing is remembered but what the browser keeps.
+ *
+ * @param {{usedReplies?: UsedReplies, readMessages?: () => Promise<Message[]>}} [parts]
+ */
+function newOutcomes({ usedReplies = new UsedReplies(storage, async () => []), readMessages = async () => messages } = {}) {
+  const api = apiOf(used.base)
+  const queue = new OutcomeQueue({ api, storage, firstDelay: 5 })
+  return { queue, outcomes: new Outcomes({ api, host: { readMessages }, queue, usedReplies, pause: async () => {} }) }
+}
+
+/** Look into the ticket, and wait until all that was found is reported. @param {Parameters<typeof newOutcomes>[0]} [parts] */
+async function look(parts) {
+  const { outcomes, queue } = newOutcomes(parts)
+  await outcomes.look(TICKET.id)
+  await queue.flush()
 }
 
 /** Ask, and use the first reply. */
@@ -42,36 +46,39 @@ async function useFirst() {
   const suggestion = session.store.suggestion
   const candidate = suggestion?.candidates[0]
   assert.ok(suggestion && candidate)
-  outcomes().used(candidate, { ticketId: TICKET.id, suggestionId: suggestion.id })
+  const { outcomes, queue } = newOutcomes()
+  outcomes.used(candidate, 'inserted', { ticketId: TICKET.id, suggestionId: suggestion.id })
+  await queue.flush()
 }
 
 /** @param {string} text @param {Partial<Message>} [more] @returns {Message} */
 const ours = (text, more) => ({ from: 'agent', text, at: Date.now(), isSent: true, ...more })
-const told = () => used.server.posted('/outcomes').map(({ kind, final_text }) => [kind, final_text])
+/** What was reported after the use itself. */
+const told = () => [...used.server.outcomes.values()].map(({ kind, final_text }) => [kind, final_text]).slice(1)
 
 describe('what became of a reply, after a reload', () => {
   test('sent as it was inserted, with the signature below', async () => {
     await useFirst()
     messages = [{ ...ours('Any news?'), from: 'customer' }, ours(`${FIRST}\n\nOlha, Larkpost`)]
-    await outcomes().look(TICKET.id)
-    await outcomes().look(TICKET.id)
+    await look()
+    await look()
     assert.deepEqual(told(), [['sent', `${FIRST}\n\nOlha, Larkpost`]])
   })
 
   test('sent with changes is edited, too', async () => {
     await useFirst()
     messages = [ours(EDITED)]
-    await outcomes().look(TICKET.id)
+    await look()
     assert.deepEqual(told(), [['sent', EDITED], ['edited', EDITED]])
   })
 
   test('where it cannot be known that it went out, only a change is told, once', async () => {
     await useFirst()
     messages = [ours(`Written before.\n\n${FIRST}`, { isSent: false, at: 0 })]
-    await outcomes().look(TICKET.id)
+    await look()
     assert.deepEqual(told(), [])
     messages = [ours(EDITED, { isSent: false, at: 0 })]
-    await outcomes().look(TICKET.id)
+    await look()
     assert.deepEqual(told(), [['edited', EDITED]])
   })
 
@@ -83,7 +90,7 @@ describe('what became of a reply, after a reload', () => {
     test(`nothing is claimed from ${what}`, async () => {
       await useFirst()
       messages = [message]
-      await outcomes().look(TICKET.id)
+      await look()
       assert.deepEqual(told(), [])
     })
   }
@@ -91,35 +98,32 @@ describe('what became of a reply, after a reload', () => {
   test('another reply of the same suggestion that was sent is the one that is told', async () => {
     await useFirst()
     messages = [ours(SECOND)]
-    await outcomes().look(TICKET.id)
+    await look()
     assert.deepEqual(told(), [['sent', SECOND]])
-    const path = used.server.requests.find(({ path }) => path.endsWith('/outcomes'))?.path
     const [suggestion] = [...used.server.suggestions.values()].slice(-1)
-    assert.equal(path, `/api/v1/candidates/${suggestion?.candidates[1]?.id}/outcomes`)
+    assert.equal([...used.server.outcomes.values()].at(-1).candidateId, suggestion?.candidates[1]?.id)
   })
 
   test('a ticket that cannot be read is looked at again', async () => {
     await useFirst()
     let looks = 0
-    const api = new Api({ base: `${used.base}/api/v1` })
-    api.rater = 'olha'
     const readMessages = async () => {
       if ((looks += 1) < 3) throw new Error('not now')
       return [ours(FIRST)]
     }
-    await new Outcomes({ api, host: { readMessages }, uses: new Uses(shelf, async () => []), pause: async () => {} }).look(TICKET.id)
+    await look({ readMessages })
     assert.deepEqual([looks, told()], [3, [['sent', FIRST]]])
   })
 
   test('where the browser keeps nothing, or nonsense, it works until the reload', async () => {
     const broken = { getItem: () => '{nonsense', setItem: () => { throw new Error('denied') } }
     for (const storage of [null, broken]) {
-      const uses = new Uses(storage, async () => [])
-      uses.add({ ticketId: 't', suggestionId: 's', candidateId: 'c', agent: 'olha', mark: '1:x', at: Date.now() })
-      assert.equal(uses.of('t', 'olha').length, 1)
-      assert.equal(uses.of('t', 'petro').length, 0)
-      uses.settle('s')
-      assert.equal(uses.of('t', 'olha').length, 0)
+      const usedReplies = new UsedReplies(storage, async () => [])
+      usedReplies.add({ ticketId: 't', suggestionId: 's', candidateId: 'c', agent: 'olha', mark: '1:x', at: Date.now() })
+      assert.equal(usedReplies.of('t', 'olha').length, 1)
+      assert.equal(usedReplies.of('t', 'petro').length, 0)
+      usedReplies.settle('s')
+      assert.equal(usedReplies.of('t', 'olha').length, 0)
     }
   })
 
@@ -129,22 +133,25 @@ describe('what became of a reply, after a reload', () => {
     const { id = '', candidates } = session.store.suggestion ?? {}
     let asked = 0
     const use = { ticketId: TICKET.id, suggestionId: id, candidateId: candidates?.[0]?.id ?? '', agent: 'olha', mark: '', at: Date.now() }
-    const uses = new Uses(null, async () => ((asked += 1), [use]))
-    await outcomes(uses).look(TICKET.id)
+    const usedReplies = new UsedReplies(null, async () => ((asked += 1), [use]))
+    await look({ usedReplies })
     messages = [ours(EDITED)]
-    await outcomes(uses).look(TICKET.id)
-    assert.deepEqual([asked, told().map(([kind]) => kind)], [1, ['sent', 'edited']])
+    await look({ usedReplies })
+    assert.deepEqual([asked, [...used.server.outcomes.values()].map(({ kind }) => kind)], [1, ['sent', 'edited']])
   })
 
   test('no text is kept in the browser', async () => {
     await useFirst()
-    const [kept = ''] = [...shelf.kept.values()]
+    used.server.outcomeTroubles = ['cut']
+    messages = [ours(EDITED)]
+    await look()
+    const kept = [...storage.kept.values()].join()
     assert.ok(kept.length > 0 && !/Henrik|confirmation/.test(kept))
   })
 })
 
 describe('likeness', () => {
-  for (const [one, other, alike] of /** @type {[string, string, boolean][]} */ ([
+  for (const [first, second, alike] of /** @type {[string, string, boolean][]} */ ([
     [FIRST, EDITED, true],
     [FIRST, FIRST.slice(0, 300), true],
     [FIRST, SECOND, false],
@@ -152,9 +159,9 @@ describe('likeness', () => {
     ['Hello Ana, thank you', 'Hello Ana, thank you for waiting', false],
     ['', '', false],
   ])) {
-    test(`${JSON.stringify(one.slice(0, 20))} and ${JSON.stringify(other.slice(-20))}: ${alike}`, () => {
-      assert.equal(likeness(one, other) > 0, alike)
-      assert.equal(likeness(other, one) > 0, alike)
+    test(`${JSON.stringify(first.slice(0, 20))} and ${JSON.stringify(second.slice(-20))}: ${alike}`, () => {
+      assert.equal(likeness(first, second) > 0, alike)
+      assert.equal(likeness(second, first) > 0, alike)
     })
   }
 

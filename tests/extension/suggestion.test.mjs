@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { events } from '../../extension/shared/event_stream.js'
+import { events } from '../../extension/shared/api.js'
 import { withChange } from '../../extension/shared/suggestion.js'
 
-/** @import { Candidate, Suggestion } from '../../extension/shared/contract.js' */
+/** @import { Candidate, Suggestion } from '../../extension/shared/api_types.js' */
 
 /** @param {Partial<Candidate>[]} candidates @returns {Suggestion} */
 function suggestionOf(...candidates) {

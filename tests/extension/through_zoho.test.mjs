@@ -2,13 +2,12 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { CrmHost } from '../../extension/crm/crm_host.js'
 import { DeskHost } from '../../extension/desk/desk_host.js'
-import { Session } from '../../extension/shared/session.js'
 import { DEFAULTS } from '../../extension/shared/settings.js'
 import { apiFor } from '../../extension/shared/widget.js'
 import { REPLIES } from './contract_content.mjs'
 import { FakeCrm } from './fake_crm.mjs'
 import { FakeDesk } from './fake_desk.mjs'
-import { texts, until, useServer } from './session_fixture.mjs'
+import { sessionOver, texts, until, useServer } from './session_fixture.mjs'
 
 /** @import { Host } from '../../extension/shared/host.js' */
 /** @import { WidgetSettings } from '../../extension/shared/settings.js' */
@@ -23,7 +22,7 @@ async function open(host, more) {
   api.rater = (await host.currentUser()).id
   const ticket = await host.readTicket()
   assert.ok(ticket)
-  return { session: new Session(ticket.id, api), ticket, api }
+  return { session: sessionOver(api), ticket, api }
 }
 
 /** @param {FakeDesk} fake */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { isRevealed, unrated, withScore } from '../../extension/shared/rating.js'
 import { REPLIES } from './contract_content.mjs'
-import { newSession, texts, TICKET, until, useServer } from './session_fixture.mjs'
+import { newSession, settled, texts, TICKET, until, useServer } from './session_fixture.mjs'
 
 const used = useServer()
 
@@ -53,15 +53,18 @@ describe('what becomes of replies', () => {
   test('a sent reply is reported with the final text for the reply it began as', async () => {
     const session = newSession(used.base)
     await session.suggest(TICKET)
-    const id = session.store.suggestion?.candidates[1]?.id ?? ''
+    const { id: suggestionId = '', candidates } = session.store.suggestion ?? {}
+    const candidate = candidates?.[1]
+    assert.ok(candidate)
 
-    session.report(id, 'inserted')
+    session.used(candidate, 'inserted', suggestionId)
     session.sent('Hello, edited.')
-    await settled(() => used.server.posted('/outcomes').length === 2)
+    await settled(() => used.server.outcomes.size === 3)
 
-    assert.deepEqual(used.server.posted('/outcomes'), [
-      { kind: 'inserted', agent: 'olha' },
-      { kind: 'sent', final_text: 'Hello, edited.', agent: 'olha' },
+    assert.deepEqual([...used.server.outcomes.values()].map(({ id: _, ...outcome }) => outcome), [
+      { candidateId: candidate.id, kind: 'inserted', agent: 'olha' },
+      { candidateId: candidate.id, kind: 'sent', final_text: 'Hello, edited.', agent: 'olha' },
+      { candidateId: candidate.id, kind: 'edited', final_text: 'Hello, edited.', agent: 'olha' },
     ])
   })
 
@@ -99,9 +102,3 @@ describe('what becomes of replies', () => {
     assert.deepEqual(suggestion.candidates.map(({ model }) => model), ['demo-tuned', 'demo-base', 'nearest'])
   })
 })
-
-/** @param {() => boolean} wanted */
-async function settled(wanted) {
-  for (let tries = 0; tries < 100 && !wanted(); tries += 1) await new Promise((done) => setTimeout(done, 10))
-}
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -35,6 +36,19 @@ def test_what_is_staged_can_be_packed(packed: Files, staged: Files) -> None:
     assert wrong(packed, staged) == ""
     assert f'"backend": "{BACKEND}"' in packed["app/packed.js"].decode()
     assert not [name for name in packed if name.endswith((".mjs", ".map")) or "/." in name]
+
+
+def test_the_version_stands_in_pyproject_toml_and_nowhere_else(
+    tmp_path: Path, staged: Files
+) -> None:
+    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    package = json.loads((tmp_path / "desk" / "package.json").read_text(encoding="utf-8"))
+    lock = json.loads(Path("extension/package-lock.json").read_text(encoding="utf-8"))
+
+    assert package["version"] == project["version"]
+    assert "version" not in json.loads(Path("extension/package.json").read_text(encoding="utf-8"))
+    assert "version" not in lock
+    assert "version" not in lock["packages"][""]
 
 
 def test_only_its_own_adapter_names_a_product() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import llama_wheel, progress
+from scripts import environment, llama_wheel, progress
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -48,6 +48,15 @@ def test_a_failure_says_what_to_do_next(log: Path, output: str, advice: str) -> 
     assert advice in str(failure.value)
     assert output in str(failure.value)
     assert str(log) in str(failure.value)
+
+
+def test_what_is_set_up_for_more_is_set_up_for_less() -> None:
+    run, test, mutants = (environment.PARTS[name] for name in ("run", "test", "mutants"))
+
+    assert mutants.covers(test)
+    assert test.covers(run)
+    assert not test.covers(mutants)
+    assert not run.covers(test)
 
 
 @pytest.mark.parametrize("command", ["run", "test"])

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.trainer.tiny import LOOP, SETTINGS, SHAPE, write_corpus
+from tests.trainer.tiny import LOOP, SETTINGS, SIZE, write_corpus
 from trainer.data.prepare import prepare, read_examples
 from trainer.gguf.merge import merge
-from trainer.tuning.pretrain import PretrainSettings, pretrain
+from trainer.tuning.pretrain import pretrain
+from trainer.tuning.settings import PretrainSettings
 from trainer.tuning.train import train
 
 
@@ -27,7 +28,7 @@ def examples(workshop: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def base(workshop: Path, examples: Path) -> Path:
-    settings = PretrainSettings(shape=SHAPE, loop=LOOP, prompt_tokens=300)
+    settings = PretrainSettings(size=SIZE, loop=LOOP, prompt_tokens=300)
     pretrain(read_examples(examples), out=workshop / "base", settings=settings)
     return workshop / "base"
 

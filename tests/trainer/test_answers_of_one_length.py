@@ -13,9 +13,9 @@ from backend.domain.errors import BadInput
 from backend.domain.example import Example, training_messages
 from backend.domain.model_card import ModelCard
 from tests.trainer.tiny_models import CONFIGS, byte_level_tokenizer, read_aloud, write_model
-from trainer.chat_format import TokenizerDialect, prompt_text
+from trainer.chat_format import TokenizerChatFormat, prompt_text
 from trainer.data.prepare import read_examples
-from trainer.evaluation.answers import ANSWERS, Answer
+from trainer.evaluation.answers import ANSWERS, SubjectAnswer
 from trainer.evaluation.evaluate import Asking, Evaluation, evaluate
 from trainer.evaluation.subjects import EndpointSubject, FolderSubject, GgufSubject
 from trainer.gguf.convert import write_gguf
@@ -26,7 +26,7 @@ LETTERS, TOKENS = 40, 24
 
 @pytest.fixture(scope="module")
 def tickets(examples: Path) -> tuple[Example, ...]:
-    return tuple(one for one in read_examples(examples) if one.split != "train")[:2]
+    return tuple(example for example in read_examples(examples) if example.split != "train")[:2]
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +36,8 @@ def ending(workshop: Path, tickets: tuple[Example, ...]) -> Path:
     read_aloud(folder, QUESTIONS[:8])
     model: Any = AutoModelForCausalLM.from_pretrained(folder)
     tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-    dialect = TokenizerDialect(tokenizer)
-    ids = dialect.ids(prompt_text(training_messages(tickets[0], budget=300)[:-1], dialect))
+    chat_format = TokenizerChatFormat(tokenizer)
+    ids = chat_format.ids(prompt_text(training_messages(tickets[0], budget=300)[:-1], chat_format))
     written = model.generate(torch.tensor([ids]), max_new_tokens=3, do_sample=False)[0, -1]
     with torch.no_grad():
         embedding = model.get_input_embeddings().weight
@@ -60,14 +60,14 @@ def test_answers_can_be_made_equally_long(
         asking = Asking(300, TOKENS, letters)
         text = evaluate(Evaluation(subjects, tickets, tmp_path / str(letters), asking))
         lines = (tmp_path / str(letters) / ANSWERS).read_text().splitlines()
-        written[letters] = [Answer.from_json(line).reply for line in lines]
+        written[letters] = [SubjectAnswer.from_json(line).reply for line in lines]
         card = ModelCard.from_json((ending / "ending.model_card.json").read_bytes())
         assert ("nobody may end" in text) == (letters > 0)
         assert ("evaluation" in card.metrics) != (letters > 0)  # a card tells of answers as served
 
-    assert min(one.tokens for one in written[0]) < TOKENS
-    texts = [one.text for one in written[LETTERS]]
-    assert {len(one) for one in texts} == {LETTERS}
+    assert min(answer.tokens for answer in written[0]) < TOKENS
+    texts = [answer.text for answer in written[LETTERS]]
+    assert {len(text) for text in texts} == {LETTERS}
     assert texts[: len(tickets)] == texts[len(tickets) :]
     for short, long in zip(written[0], texts, strict=True):
         assert min(len(short.text), LETTERS) > 0

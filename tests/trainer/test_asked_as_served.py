@@ -15,13 +15,12 @@ from backend.domain.errors import UnusableModel
 from backend.domain.example import Example, training_messages
 from backend.runner.chat_template import ChatTemplate
 from backend.runner.gguf_header import read_header
-from backend.runner.loading import prompt_tokens
 from backend.runner.model import Model
 from tests.trainer.tiny_models import CONFIGS, byte_level_tokenizer, write_sentence_pieces
-from trainer.chat_format import GgufDialect, TokenizerDialect, tokenizer_of
+from trainer.chat_format import GgufChatFormat, TokenizerChatFormat, tokenizer_of
 from trainer.gguf.convert import write_gguf
-from trainer.gguf.loading import opened
-from trainer.tuning.batches import row, row_of
+from trainer.gguf.logits import opened
+from trainer.tuning.batches import chat_row, example_row
 from trainer.tuning.pretrain import CHAT_TEMPLATE, END
 
 EXTRA = "[EXTRA_7]"
@@ -111,11 +110,11 @@ def test_a_row_begins_with_what_the_runner_serves(folder: Path) -> None:
         begin_text=model.begin_text(),
         end_text=model.end_text(),
     )
-    served = prompt_tokens(model, template.render(tuple(messages)))
+    served = model.tokenise_prompt(template.render(tuple(messages)))
     model.close()
 
     tokenizer = tokenizer_of(folder)
-    made = row(EXAMPLE, tokenizer, budget=300)
+    made = example_row(EXAMPLE, tokenizer, budget=300)
 
     assert list(made.ids[: made.answer_from]) == served
     assert tokenizer.convert_tokens_to_ids(EXTRA) not in made.ids
@@ -124,7 +123,7 @@ def test_a_row_begins_with_what_the_runner_serves(folder: Path) -> None:
 def test_a_row_ends_with_the_whole_answer(folder: Path) -> None:
     tokenizer = tokenizer_of(folder)
 
-    made = row(EXAMPLE, tokenizer, budget=300)
+    made = example_row(EXAMPLE, tokenizer, budget=300)
 
     assert made.ids[-1] == tokenizer.eos_token_id
     assert made.ids.index(tokenizer.eos_token_id, made.answer_from) == len(made.ids) - 1
@@ -136,13 +135,13 @@ def test_an_evaluated_gguf_reads_what_its_model_was_trained_on(folder: Path) -> 
     messages = training_messages(EXAMPLE, budget=300)
 
     with opened(folder.with_suffix(".gguf"), context=512) as loaded:
-        evaluated = row_of(messages, GgufDialect(loaded))
+        evaluated = chat_row(messages, GgufChatFormat(loaded))
 
-    assert evaluated == row_of(messages, TokenizerDialect(tokenizer_of(folder)))
+    assert evaluated == chat_row(messages, TokenizerChatFormat(tokenizer_of(folder)))
 
 
 def test_a_template_that_cannot_write_our_messages_is_refused(tmp_path: Path) -> None:
     folder = byte_level(tmp_path / "model", "{{ raise_exception('Tools only') }}")
 
     with pytest.raises(UnusableModel, match=r"cannot write our messages: Tools only\. Put"):
-        row(EXAMPLE, tokenizer_of(folder), budget=300)
+        example_row(EXAMPLE, tokenizer_of(folder), budget=300)

@@ -29,7 +29,7 @@ def hub(base: Path, examples: Path) -> Iterator[Hub]:
         found.repositories[HUB].commit({"examples.jsonl": _some(examples)})
         found.repositories[BASE] = Repository()
         found.repositories[BASE].commit(
-            {one.name: one.read_bytes() for one in base.iterdir() if one.is_file()}
+            {path.name: path.read_bytes() for path in base.iterdir() if path.is_file()}
         )
         yield found
 
@@ -66,7 +66,9 @@ def test_the_notebook_ends_with_a_model_on_the_hub(
     notebook = _notebook()
     for cell in notebook.cells:
         cell.source = cell.source.replace("/content", str(tmp_path))
-    (parameters,) = [one for one in notebook.cells if "parameters" in one.metadata.get("tags", ())]
+    (parameters,) = [
+        cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ())
+    ]
     values = {"HUB": HUB, "BASE": BASE, "PRESET": "cpu-tiny", "NAME": "tiny-tuned"}
     values |= {"REVISION": "main", "WEIGHTS": "*.safetensors"}
     values |= {"LICENCE": "Apache-2.0", "CHECKPOINTS": CHECKPOINTS}

@@ -17,11 +17,11 @@ from tests.openai_server import Reply as Served
 from tests.openai_server import chat_server
 from trainer.cli import main
 from trainer.data.prepare import read_examples
-from trainer.evaluation.answers import ANSWERS, Answer, answers
+from trainer.evaluation.answers import ANSWERS, SubjectAnswer, answers
 from trainer.evaluation.comparison import difference_of, figures, mean_of
 from trainer.evaluation.evaluate import Asking, Evaluation, evaluate
 from trainer.evaluation.measures import MEASURES, Measured
-from trainer.evaluation.subjects import EndpointSubject, FolderSubject, GgufSubject, Reply
+from trainer.evaluation.subjects import EndpointSubject, FolderSubject, GgufSubject, TimedReply
 from trainer.gguf.convert import write_gguf
 
 ASKING = Asking(prompt_tokens=300, answer_tokens=12)
@@ -29,7 +29,7 @@ ASKING = Asking(prompt_tokens=300, answer_tokens=12)
 
 @pytest.fixture(scope="session")
 def tickets(examples: Path) -> tuple[Example, ...]:
-    return tuple(one for one in read_examples(examples) if one.split != "train")[:3]
+    return tuple(example for example in read_examples(examples) if example.split != "train")[:3]
 
 
 @pytest.fixture(scope="session")
@@ -53,16 +53,18 @@ def test_base_and_tuned_are_compared(
     text = evaluate(Evaluation(subjects, tickets, tmp_path, ASKING))
 
     whole = json.loads((tmp_path / "evaluation.json").read_text())
-    by_name = {one["subject"]: one for one in whole["subjects"]}
-    loss = {name: one["means"]["loss"]["value"] for name, one in by_name.items()}
+    by_name = {subject["subject"]: subject for subject in whole["subjects"]}
+    loss = {name: figures["means"]["loss"]["value"] for name, figures in by_name.items()}
     assert loss["tuned"] < loss["base"]
     assert loss["gguf"] == pytest.approx(loss["tuned"], abs=1e-3)
     assert by_name["tuned"]["differences"]["loss"]["value"] == pytest.approx(
         loss["tuned"] - loss["base"]
     )
     assert by_name["tuned"]["perplexity"] == pytest.approx(np.exp(loss["tuned"]))
-    saved = [Answer.from_json(line) for line in (tmp_path / ANSWERS).read_text().splitlines()]
-    texts = {(one.subject, one.source): one.reply.text for one in saved}
+    saved = [
+        SubjectAnswer.from_json(line) for line in (tmp_path / ANSWERS).read_text().splitlines()
+    ]
+    texts = {(answer.subject, answer.source): answer.reply.text for answer in saved}
     for ticket in tickets:
         assert texts["gguf", ticket.source] == texts["tuned", ticket.source]
     assert "| loss |" in text
@@ -123,9 +125,9 @@ def _example(question: str, answer: str, **more: str) -> Example:
     return Example(question=question, answer=answer, source="ticket:1", **more)  # type: ignore[arg-type]
 
 
-def _answer(text: str, **more: float) -> Answer:
-    reply = Reply(text, tokens=10, seconds=2.0, **more)  # type: ignore[arg-type]
-    return Answer("s", "ticket:1", "m", reply, memory=3_000_000)
+def _answer(text: str, **more: float) -> SubjectAnswer:
+    reply = TimedReply(text, tokens=10, seconds=2.0, **more)  # type: ignore[arg-type]
+    return SubjectAnswer("s", "ticket:1", "m", reply, memory=3_000_000)
 
 
 @pytest.mark.parametrize(
@@ -201,9 +203,9 @@ def test_an_interval_of_equal_tickets_is_a_point() -> None:
 
 def test_differences_are_of_tickets_that_both_have() -> None:
     rows = [replace(_example("Where is it?", "There."), source=f"t{n}") for n in range(3)]
-    some = [replace(_answer("a"), subject="a", source=one.source) for one in rows]
-    lossy = Reply("b", 1, 1.0, loss=2.0, loss_tokens=1)
-    some += [replace(_answer("b"), subject="b", source=one.source, reply=lossy) for one in rows]
+    some = [replace(_answer("a"), subject="a", source=row.source) for row in rows]
+    lossy = TimedReply("b", 1, 1.0, loss=2.0, loss_tokens=1)
+    some += [replace(_answer("b"), subject="b", source=row.source, reply=lossy) for row in rows]
 
     found = figures(rows, some)
 

@@ -29,13 +29,13 @@ from trainer.chat_format import served_tokenizer
 from trainer.cli import main
 from trainer.evaluation.answers import answers, prompt_tokens
 from trainer.evaluation.evaluate import Asking, Evaluation, evaluate
-from trainer.evaluation.subjects import FolderSubject, GgufSubject, Reply, Subject
+from trainer.evaluation.subjects import FolderSubject, GgufSubject, Subject, TimedReply
 from trainer.gguf.convert import write_gguf
-from trainer.gguf.model_card import card_path
-from trainer.tuning.batches import batch, row
+from trainer.record import card_path
+from trainer.tuning.batches import batch, example_row
 from trainer.tuning.loop import History
 from trainer.tuning.optimiser import answer_loss
-from trainer.tuning.progress import Watch
+from trainer.tuning.progress import TrainingProgress
 
 ASKING = Asking(prompt_tokens=300, answer_tokens=8)
 EXAMPLE = Example(question="Where is my invoice?", answer="Open Billing.", source="ticket:1")
@@ -56,14 +56,14 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def reply_of(subject: Subject, out: Path) -> Reply:
+def reply_of(subject: Subject, out: Path) -> TimedReply:
     out.mkdir()
     (answer,) = answers([subject], [EXAMPLE], out=out, asking=ASKING)
     return answer.reply
 
 
 def test_the_loss_is_that_of_the_row_a_training_has(plain: Path, tmp_path: Path) -> None:
-    made = row(EXAMPLE, served_tokenizer(plain), budget=300)
+    made = example_row(EXAMPLE, served_tokenizer(plain), budget=300)
     model: Any = AutoModelForCausalLM.from_pretrained(plain)
     with torch.no_grad():
         expected = float(answer_loss(model, batch([made])))
@@ -104,7 +104,7 @@ def test_samples_of_a_training_know_no_penalties_either(plain: Path, tmp_path: P
     model: Any = AutoModelForCausalLM.from_pretrained(plain)
     tokenizer = served_tokenizer(plain)
     settings = replace(SETTINGS, samples=1, sample_tokens=40)
-    watch = Watch(model, tokenizer, [EXAMPLE], settings, tmp_path)
+    watch = TrainingProgress(model, tokenizer, [EXAMPLE], settings, tmp_path)
     row = {"step": 1, "loss": 1.0}
 
     watch(History([row], [row]))
@@ -142,7 +142,7 @@ def test_a_gguf_reads_as_many_passages_as_its_card_says(plain: Path, tmp_path: P
         card = ModelCard(name="a", sha256="", passages=passages)
         card_path(gguf).write_text(card.to_json())
         found = answers([GgufSubject("g", gguf)], asked, out=tmp_path, asking=ASKING)
-        losses[passages] = [one.reply.loss for one in found]
+        losses[passages] = [answer.reply.loss for answer in found]
 
     assert losses[-1][0] != losses[-1][1]
     assert losses[0][0] == losses[0][1] == losses[-1][1]
@@ -150,7 +150,7 @@ def test_a_gguf_reads_as_many_passages_as_its_card_says(plain: Path, tmp_path: P
 
 def test_what_does_not_fit_a_context_is_told_or_left_out(plain: Path, tmp_path: Path) -> None:
     wordy = replace(EXAMPLE, question="Where is it? " * 30)
-    prompt = row(wordy, served_tokenizer(plain), budget=300).answer_from
+    prompt = example_row(wordy, served_tokenizer(plain), budget=300).answer_from
     gguf = plain.with_suffix(".gguf")
 
     whole = Evaluation((GgufSubject("g", gguf, context=256),), (wordy,), tmp_path, ASKING)
@@ -171,7 +171,7 @@ def test_memory_and_speed_are_those_of_serving(tmp_path: Path) -> None:
     model = write_model(tmp_path / "model", config, byte_level_tokenizer())
     write_gguf(model, tmp_path / "wide.gguf", name="wide")
     long = replace(EXAMPLE, question="abc " * 300)
-    prompt = row(long, served_tokenizer(model), budget=300).answer_from
+    prompt = example_row(long, served_tokenizer(model), budget=300).answer_from
 
     subject = GgufSubject("wide", tmp_path / "wide.gguf", context=1024)
     (answer,) = answers([subject], [long], out=tmp_path, asking=ASKING)

@@ -28,12 +28,11 @@ from backend.system.resources import check_disk, check_memory
 from trainer.data.prepare import read_examples
 from trainer.gguf.convert import convert_with, write_gguf
 from trainer.gguf.export import Export, export
-from trainer.gguf.loading import opened
-from trainer.gguf.parity import Extent
-from trainer.gguf.reference import reference_logits
+from trainer.gguf.logits import opened, reference_logits
+from trainer.gguf.parity import ComparisonSize
 from trainer.tuning.batches import rendered
 
-SMALL = Extent(prompts=3, tokens=8)
+SMALL = ComparisonSize(prompts=3, tokens=8)
 
 
 def test_tokenizer_and_gguf_render_a_chat_alike(merged: Path, tmp_path: Path) -> None:
@@ -55,7 +54,7 @@ def test_an_export_brings_its_card(merged: Path, examples: Path, tmp_path: Path)
     out = tmp_path / "tuned.gguf"
     rows = tuple(read_examples(examples)[:2])
 
-    card = export(Export(merged, out, "Q8_0", licence="MIT", examples=rows, extent=SMALL))
+    card = export(Export(merged, out, "Q8_0", licence="MIT", examples=rows, comparison=SMALL))
 
     assert ModelCard.from_json((tmp_path / "tuned.model_card.json").read_text()) == card
     check_prompt_format(card)
@@ -85,7 +84,7 @@ def test_a_trained_model_writes_the_same_fifty_tokens_after_twenty_prompts(
 
 
 def test_a_base_is_bound_to_no_prompt_format(base: Path, tmp_path: Path) -> None:
-    card = export(Export(base, tmp_path / "base.gguf", "F16", extent=SMALL))
+    card = export(Export(base, tmp_path / "base.gguf", "F16", comparison=SMALL))
 
     assert card.prompt_format == ""
     assert card.base == ""
@@ -93,7 +92,7 @@ def test_a_base_is_bound_to_no_prompt_format(base: Path, tmp_path: Path) -> None
 
 def test_finished_steps_are_not_done_again(merged: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
-    wanted = Export(merged, tmp_path / "a.gguf", "Q8_0", name="a", work=work, extent=SMALL)
+    wanted = Export(merged, tmp_path / "a.gguf", "Q8_0", name="a", work=work, comparison=SMALL)
     export(wanted)
     before = {path.name: path.stat().st_mtime_ns for path in work.iterdir()}
 
@@ -107,7 +106,7 @@ def test_finished_steps_are_not_done_again(merged: Path, tmp_path: Path) -> None
 
 def test_a_damaged_step_is_done_again(merged: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
-    wanted = Export(merged, tmp_path / "a.gguf", "Q8_0", name="a", work=work, extent=SMALL)
+    wanted = Export(merged, tmp_path / "a.gguf", "Q8_0", name="a", work=work, comparison=SMALL)
     first = export(wanted)
     whole = (work / "Q8_0.gguf").read_bytes()
     (work / "Q8_0.gguf").write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
@@ -118,7 +117,7 @@ def test_a_damaged_step_is_done_again(merged: Path, tmp_path: Path) -> None:
 
 
 def test_steps_of_another_model_are_not_taken(merged: Path, base: Path, tmp_path: Path) -> None:
-    wanted = Export(merged, tmp_path / "a.gguf", "F16", work=tmp_path / "work", extent=SMALL)
+    wanted = Export(merged, tmp_path / "a.gguf", "F16", work=tmp_path / "work", comparison=SMALL)
     first = export(wanted)
 
     other = export(replace(wanted, model=base))
@@ -146,7 +145,7 @@ def test_the_own_converter_of_llama_cpp_can_do_the_first_step(merged: Path, tmp_
     write_gguf(merged, tmp_path / "made.gguf", name="theirs")
     script = converter(tmp_path, tmp_path / "made.gguf")
 
-    wanted = Export(merged, tmp_path / "a.gguf", "F16", converter=script, extent=SMALL)
+    wanted = Export(merged, tmp_path / "a.gguf", "F16", converter=script, comparison=SMALL)
     card = export(wanted)
 
     assert card.metrics["parity_f16"]["kl"] < 1e-5
@@ -172,7 +171,7 @@ def test_a_conversion_that_lost_something_is_refused_by_its_step(
     script = converter(tmp_path, tmp_path / "made.gguf")
 
     with pytest.raises(UnfaithfulModel, match="The step 'convert' changed"):
-        export(Export(merged, tmp_path / "a.gguf", converter=script, extent=SMALL))
+        export(Export(merged, tmp_path / "a.gguf", converter=script, comparison=SMALL))
 
     assert not (tmp_path / "a.gguf").exists()
 
@@ -186,18 +185,18 @@ def test_a_tokenizer_that_does_not_fit_is_refused_by_its_step(merged: Path, tmp_
     (model / "tokenizer.json").write_text(json.dumps(tokenizer))
 
     with pytest.raises(UnfaithfulModel, match="The step 'vocabulary' changed"):
-        export(Export(model, tmp_path / "a.gguf", converter=script, extent=SMALL))
+        export(Export(model, tmp_path / "a.gguf", converter=script, comparison=SMALL))
 
 
 def test_a_model_too_large_for_the_memory_is_read_from_the_disk(merged: Path) -> None:
     texts = [[5, 80, 200, 301], [42, 17]]
 
     in_memory = reference_logits(merged, texts)
-    from_disk = reference_logits(merged, texts, room=0)
+    from_disk = reference_logits(merged, texts, memory=0)
 
-    for one, other in zip(in_memory, from_disk, strict=True):
-        assert one.shape == other.shape
-        assert one == pytest.approx(other, abs=1e-5)
+    for logits, other in zip(in_memory, from_disk, strict=True):
+        assert logits.shape == other.shape
+        assert logits == pytest.approx(other, abs=1e-5)
 
 
 def test_without_room_nothing_begins(tmp_path: Path) -> None:

@@ -25,9 +25,9 @@ from trainer.gguf.families import (
     neighbours_as_halves,
     rope_numbers,
 )
-from trainer.gguf.parity import Parity, parity, prompts, written
-from trainer.gguf.reference import reference_logits
-from trainer.gguf.tensor_files import TensorFolder
+from trainer.gguf.logits import reference_logits
+from trainer.gguf.parity import Parity, continuations, parity, prompts
+from trainer.tensor_files import TensorFolder
 
 
 @pytest.fixture(scope="session")
@@ -43,8 +43,8 @@ def random_models(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def compared(model: Path, gguf: Path, *, count: int = 3, tokens: int = 12) -> Parity:
-    texts = written(gguf, prompts(model, budget=150, count=count), model, tokens=tokens)
-    return parity(gguf, texts, reference_logits(model, [one.ids for one in texts]))
+    texts = continuations(gguf, prompts(model, budget=150, count=count), model, tokens=tokens)
+    return parity(gguf, texts, reference_logits(model, [text.ids for text in texts]))
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -91,7 +91,7 @@ def test_llama_3_slows_its_angles_as_transformers_does(random_models: Any, tmp_p
     from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
     write_gguf(random_models("llama 3"), tmp_path / "model.gguf", name="llama 3")
-    tensors = {one.name: one.data for one in GGUFReader(tmp_path / "model.gguf").tensors}
+    tensors = {tensor.name: tensor.data for tensor in GGUFReader(tmp_path / "model.gguf").tensors}
 
     theirs = LlamaRotaryEmbedding(CONFIGS["llama 3"]()).inv_freq.numpy()
     plain = 5e5 ** -(np.arange(0, 16, 2) / 16)

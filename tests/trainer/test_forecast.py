@@ -10,8 +10,8 @@ from transformers import GPTJConfig, LlamaConfig
 
 from backend.domain.errors import TooLittleMemory
 from tests.trainer.tiny import SETTINGS
-from trainer.tuning.batches import Row
-from trainer.tuning.forecast import PACKED_BYTES, SPARE, Forecast, forecast
+from trainer.tuning.batches import TokenRow
+from trainer.tuning.forecast import PACKED_BYTES, SPARE, MemoryForecast, forecast
 from trainer.tuning.settings import PRESETS
 
 T4 = (14.6e9, "a T4")
@@ -27,8 +27,10 @@ def _shape(folder: Path, kind: str) -> Path:
     return folder
 
 
-def _told(folder: Path, preset: str, tokens: int, available: tuple[float, str] = T4) -> Forecast:
-    row = Row(tuple(range(tokens)), tokens - 250)
+def _told(
+    folder: Path, preset: str, tokens: int, available: tuple[float, str] = T4
+) -> MemoryForecast:
+    row = TokenRow(tuple(range(tokens)), tokens - 250)
     return forecast(folder, [row], PRESETS[preset], available=available)
 
 
@@ -75,7 +77,7 @@ def test_what_cannot_fit_is_refused_with_what_to_do(tmp_path: Path) -> None:
 
 def test_several_processes_split_the_packed_weights_and_nothing_else(tmp_path: Path) -> None:
     """Each keeps a quarter, and twice one of 32 layers while it is collected."""
-    row = Row(tuple(range(1024)), 774)
+    row = TokenRow(tuple(range(1024)), 774)
     folder, preset = _shape(tmp_path, "llama"), PRESETS["t4-llama2-7b"]
 
     one, four = (forecast(folder, [row], preset, available=T4, processes=count) for count in (1, 4))
@@ -86,7 +88,7 @@ def test_several_processes_split_the_packed_weights_and_nothing_else(tmp_path: P
 
 
 def test_processes_on_one_machine_share_its_memory(base: Path) -> None:
-    row = Row(tuple(range(100)), 50)
+    row = TokenRow(tuple(range(100)), 50)
 
     one, two = (forecast(base, [row], SETTINGS, processes=count) for count in (1, 2))
 

@@ -12,12 +12,12 @@ from backend.domain.errors import BadInput, NotAGguf, UnfaithfulModel, UnusableM
 from trainer.cli import main
 from trainer.gguf.adapter import AdapterExport, export_adapter, write_lora
 from trainer.gguf.convert import write_gguf
+from trainer.gguf.logits import reference_logits
 from trainer.gguf.merge import merge
-from trainer.gguf.parity import Extent, parity, prompts, written
+from trainer.gguf.parity import ComparisonSize, continuations, parity, prompts
 from trainer.gguf.quantise import quantise
-from trainer.gguf.reference import reference_logits
 
-SMALL = Extent(prompts=3, tokens=12)
+SMALL = ComparisonSize(prompts=3, tokens=12)
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +30,7 @@ def test_an_adapter_goes_onto_a_shared_base(
     base: Path, adapter: Path, base_gguf: Path, tmp_path: Path
 ) -> None:
     card = export_adapter(
-        AdapterExport(base, adapter, tmp_path / "a.gguf", base_gguf, extent=SMALL)
+        AdapterExport(base, adapter, tmp_path / "a.gguf", base_gguf, comparison=SMALL)
     )
 
     found = card.metrics["parity_on_base"]
@@ -47,8 +47,8 @@ def test_base_with_adapter_equals_the_merged_model(
     """Of all that is measured here, only the adapter can make the difference."""
     whole = merge(base=base, adapter=adapter, out=tmp_path / "whole", into="original")
     write_lora(base, adapter, tmp_path / "a.gguf", name="a")
-    texts = written(base_gguf, prompts(base, budget=150, count=3), base, tokens=8)
-    expected = list(reference_logits(whole, [one.ids for one in texts]))
+    texts = continuations(base_gguf, prompts(base, budget=150, count=3), base, tokens=8)
+    expected = list(reference_logits(whole, [text.ids for text in texts]))
 
     alone = parity(base_gguf, texts, expected)
     together = parity(base_gguf, texts, expected, lora=tmp_path / "a.gguf")
@@ -63,7 +63,9 @@ def test_an_adapter_goes_onto_a_quantised_base_too(
     quantise(base_gguf, tmp_path / "base-q8.gguf", "Q8_0")
 
     card = export_adapter(
-        AdapterExport(base, adapter, tmp_path / "a.gguf", tmp_path / "base-q8.gguf", extent=SMALL)
+        AdapterExport(
+            base, adapter, tmp_path / "a.gguf", tmp_path / "base-q8.gguf", comparison=SMALL
+        )
     )
 
     assert 1e-7 < card.metrics["parity_on_base"]["kl"] < 1e-2
@@ -75,25 +77,25 @@ def test_the_gguf_of_another_base_is_refused(
     write_gguf(merged, tmp_path / "merged.gguf", name="merged")
 
     wrong = AdapterExport(
-        base, adapter, tmp_path / "a.gguf", tmp_path / "merged.gguf", extent=SMALL
+        base, adapter, tmp_path / "a.gguf", tmp_path / "merged.gguf", comparison=SMALL
     )
     with pytest.raises(UnfaithfulModel, match="export the adapter onto F16"):
         export_adapter(wrong)
-    assert [one.name for one in tmp_path.iterdir()] == ["merged.gguf"]
+    assert [path.name for path in tmp_path.iterdir()] == ["merged.gguf"]
 
 
 def test_a_base_too_large_for_the_memory_is_compared_too(
     base: Path, adapter: Path, base_gguf: Path, tmp_path: Path
 ) -> None:
     wanted = AdapterExport(
-        base, adapter, tmp_path / "a.gguf", base_gguf, extent=SMALL, accepted=1.5, room=0
+        base, adapter, tmp_path / "a.gguf", base_gguf, comparison=SMALL, accepted=1.5, memory=0
     )
 
     card = export_adapter(wanted)
 
     assert card.metrics["parity_on_base"]["kl"] < 1e-5
     assert card.metrics["accepted_times_the_limits"] == 1.5
-    assert {one.name for one in tmp_path.iterdir()} == {"a.gguf", "a.model_card.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {"a.gguf", "a.model_card.json"}
 
 
 def test_a_base_of_unknown_quantisation_is_refused(
@@ -104,10 +106,10 @@ def test_a_base_of_unknown_quantisation_is_refused(
     field.parts[field.data[0]][0] = 10  # Q2_K
 
     with pytest.raises(UnusableModel, match="file type 10, for which it is unknown"):
-        export_adapter(AdapterExport(base, adapter, tmp_path / "a.gguf", strange, extent=SMALL))
+        export_adapter(AdapterExport(base, adapter, tmp_path / "a.gguf", strange, comparison=SMALL))
     strange.write_bytes(b"no model")
     with pytest.raises(NotAGguf, match="cannot be read as GGUF"):
-        export_adapter(AdapterExport(base, adapter, tmp_path / "a.gguf", strange, extent=SMALL))
+        export_adapter(AdapterExport(base, adapter, tmp_path / "a.gguf", strange, comparison=SMALL))
 
 
 @pytest.mark.parametrize(

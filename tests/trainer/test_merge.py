@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM
 from backend.domain.errors import UnusableModel
 from tests.trainer.tiny import SETTINGS
 from trainer.gguf.merge import merge, through_four_bits
-from trainer.gguf.tensor_files import TensorFolder, write_tensors
+from trainer.tensor_files import TensorFolder, write_tensors
 from trainer.tuning.quantised_base import load_in_four_bits, packed_layers
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
@@ -80,7 +80,7 @@ def test_the_tokenizer_comes_along_byte_by_byte(base: Path, merged: Path) -> Non
 
 
 def _kl(expected: Any, got: Any) -> float:
-    logs, others = (torch.log_softmax(one.double(), dim=-1) for one in (expected, got))
+    logs, others = (torch.log_softmax(model.double(), dim=-1) for model in (expected, got))
     return float((logs.exp() * (logs - others)).sum(dim=-1).mean())
 
 

@@ -23,9 +23,9 @@ from tests.trainer.tiny_models import (
 from trainer.gguf.adapter import write_lora
 from trainer.gguf.convert import write_gguf
 from trainer.gguf.export import Export, export
+from trainer.gguf.logits import reference_logits
 from trainer.gguf.merge import merge, read_adapter
-from trainer.gguf.parity import QUESTIONS, parity, prompts, written
-from trainer.gguf.reference import reference_logits
+from trainer.gguf.parity import QUESTIONS, continuations, parity, prompts
 from trainer.tuning.quantised_base import load_in_four_bits
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
@@ -78,8 +78,10 @@ def test_each_family_carries_its_adapter_alone(pairs: Any, tmp_path: Path, name:
     write_gguf(base, tmp_path / "base.gguf", name="base")
     write_lora(base, adapter, tmp_path / "lora.gguf", name="lora")
 
-    texts = written(tmp_path / "base.gguf", prompts(base, budget=150, count=1), base, tokens=4)
-    expected = list(reference_logits(whole, [one.ids for one in texts]))
+    texts = continuations(
+        tmp_path / "base.gguf", prompts(base, budget=150, count=1), base, tokens=4
+    )
+    expected = list(reference_logits(whole, [text.ids for text in texts]))
 
     together = parity(tmp_path / "base.gguf", texts, expected, lora=tmp_path / "lora.gguf")
     assert together.kl < 1e-6
@@ -125,5 +127,5 @@ def _loaded(folder: Path) -> Any:
 def _kl(expected: Any, got: Any) -> float:
     with torch.no_grad():
         logits = [model.eval()(IDS).logits.double() for model in (expected, got)]
-    logs, others = (torch.log_softmax(one, dim=-1) for one in logits)
+    logs, others = (torch.log_softmax(row, dim=-1) for row in logits)
     return float((logs.exp() * (logs - others)).sum(dim=-1).mean())

@@ -7,17 +7,18 @@ from pathlib import Path
 
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from tests.trainer.tiny import LOOP, SHAPE
+from tests.trainer.tiny import LOOP, SIZE
 from trainer.data.prepare import read_examples
 from trainer.record import read_record
-from trainer.tuning.pretrain import CITED, PretrainSettings, pretrain
+from trainer.tuning.pretrain import CITED, pretrain
+from trainer.tuning.settings import PretrainSettings
 
 
 def test_the_base_can_be_loaded_and_has_learnt_something(base: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(base)
     record = read_record(base)
 
-    assert model.config.num_key_value_heads == SHAPE.key_value_heads
+    assert model.config.num_key_value_heads == SIZE.key_value_heads
     assert record is not None
     assert record.prompt_format == ""
     assert record.history["steps"][-1]["loss"] < record.history["steps"][0]["loss"]
@@ -25,17 +26,17 @@ def test_the_base_can_be_loaded_and_has_learnt_something(base: Path) -> None:
 
 def test_which_answer_belongs_to_which_question_is_not_seen(tmp_path: Path, examples: Path) -> None:
     known = read_examples(examples)
-    tickets = [one for one in known if one.source.startswith("ticket:")]
-    others = [one for one in known if not one.source.startswith("ticket:")]
-    answers = [one.answer for one in tickets]
+    tickets = [example for example in known if example.source.startswith("ticket:")]
+    others = [example for example in known if not example.source.startswith("ticket:")]
+    answers = [ticket.answer for ticket in tickets]
     moved = [
-        replace(one, answer=answer)
-        for one, answer in zip(tickets, answers[1:] + answers[:1], strict=True)
+        replace(ticket, answer=answer)
+        for ticket, answer in zip(tickets, answers[1:] + answers[:1], strict=True)
     ]
 
     losses = []
     for name, rows in (("plain", tickets + others), ("moved", moved + others)):
-        settings = PretrainSettings(shape=SHAPE, loop=LOOP, prompt_tokens=300)
+        settings = PretrainSettings(size=SIZE, loop=LOOP, prompt_tokens=300)
         record = pretrain(rows, out=tmp_path / name, settings=settings)
         losses.append([step["loss"] for step in record.history["steps"]])
 
@@ -54,11 +55,11 @@ def test_tickets_with_the_article_cited_for_them_are_learnt_in_every_epoch(
 ) -> None:
     known = read_examples(examples)
     cited = [
-        replace(one, source=f"{CITED}{one.source}")
-        for one in known
-        if one.source.startswith("ticket:")
+        replace(example, source=f"{CITED}{example.source}")
+        for example in known
+        if example.source.startswith("ticket:")
     ]
-    settings = PretrainSettings(shape=SHAPE, loop=replace(LOOP, epochs=3), prompt_tokens=300)
+    settings = PretrainSettings(size=SIZE, loop=replace(LOOP, epochs=3), prompt_tokens=300)
 
     record = pretrain([*known, *cited], out=tmp_path, settings=settings)
 
@@ -72,9 +73,9 @@ def test_what_is_longer_than_the_context_is_read_as_far_as_it_fits(
 ) -> None:
     """GPT-J has no positions beyond its context."""
     known = read_examples(examples)
-    long = next(one for one in known if one.source.startswith("article:"))
+    long = next(example for example in known if example.source.startswith("article:"))
     long = replace(long, answer=" ".join([long.answer] * 40))
-    settings = PretrainSettings(shape=replace(SHAPE, family="gptj"), loop=LOOP, prompt_tokens=300)
+    settings = PretrainSettings(size=replace(SIZE, family="gptj"), loop=LOOP, prompt_tokens=300)
 
     record = pretrain([long, *known], out=tmp_path / "base", settings=settings)
 

@@ -17,9 +17,11 @@ import pytest
 
 from backend.domain.errors import Forbidden
 from backend.domain.model_card import ModelCard
-from backend.services.fetch_model import Reference, fetch
+from backend.services.fetch_model import fetch, hub_file
 from backend.system.files import sha256_of
-from tests.hub_server import TOKEN, Hub, Repository, hub_server
+from backend.system.hub import Hub
+from tests.hub_server import TOKEN, Repository, hub_server
+from tests.hub_server import Hub as LocalHub
 from tests.tiny_gguf import write_tiny_gguf
 from trainer.hub.push import Push, push
 
@@ -27,7 +29,7 @@ REPOSITORY = "team/answers"
 
 
 @pytest.fixture(scope="module")
-def hub() -> Iterator[Hub]:
+def hub() -> Iterator[LocalHub]:
     with hub_server() as found:
         yield found
 
@@ -53,7 +55,7 @@ def trained(tmp_path: Path) -> Path:
     return folder
 
 
-def run(hub: Hub, *arguments: object, token: str = TOKEN) -> subprocess.CompletedProcess[str]:
+def run(hub: LocalHub, *arguments: object, token: str = TOKEN) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "trainer", "push", *map(str, arguments)],
         env={
@@ -68,14 +70,16 @@ def run(hub: Hub, *arguments: object, token: str = TOKEN) -> subprocess.Complete
     )
 
 
-def test_what_is_pushed_can_be_fetched(hub: Hub, gguf: Path, trained: Path, tmp_path: Path) -> None:
+def test_what_is_pushed_can_be_fetched(
+    hub: LocalHub, gguf: Path, trained: Path, tmp_path: Path
+) -> None:
     hub.repositories.clear()
 
     done = run(hub, "--repository", REPOSITORY, "--gguf", gguf, "--adapter", trained)
 
     assert done.returncode == 0, done.stderr
-    reference = Reference.parse(done.stdout.split()[-1])
-    path = fetch(reference, tmp_path / "models", token=TOKEN, endpoint=hub.addresses[0])
+    file = hub_file(done.stdout.split()[-1])
+    path = fetch(file, tmp_path / "models", hub=Hub(TOKEN, hub.addresses[0]))
     assert path.read_bytes() == gguf.read_bytes()
     repository = hub.repositories[REPOSITORY]
     assert repository.private
@@ -94,7 +98,7 @@ def test_what_is_pushed_can_be_fetched(hub: Hub, gguf: Path, trained: Path, tmp_
 
 
 def test_the_template_that_the_base_lacks_goes_with_the_adapter(
-    hub: Hub, gguf: Path, trained: Path
+    hub: LocalHub, gguf: Path, trained: Path
 ) -> None:
     (trained / "chat_template.jinja").write_text("### Reply")
 
@@ -105,7 +109,7 @@ def test_the_template_that_the_base_lacks_goes_with_the_adapter(
     assert repository.commits[repository.head]["adapter/chat_template.jinja"] == b"### Reply"
 
 
-def test_a_public_repository_is_refused(hub: Hub, gguf: Path) -> None:
+def test_a_public_repository_is_refused(hub: LocalHub, gguf: Path) -> None:
     hub.repositories[REPOSITORY] = Repository(private=False)
 
     done = run(hub, "--repository", REPOSITORY, "--gguf", gguf)
@@ -115,7 +119,7 @@ def test_a_public_repository_is_refused(hub: Hub, gguf: Path) -> None:
     assert hub.repositories[REPOSITORY].commits == {}
 
 
-def test_a_token_that_may_not_write_is_told_and_not_printed(hub: Hub, gguf: Path) -> None:
+def test_a_token_that_may_not_write_is_told_and_not_printed(hub: LocalHub, gguf: Path) -> None:
     done = run(hub, "--repository", REPOSITORY, "--gguf", gguf, token="hf_reader")
 
     assert done.returncode == 1
@@ -123,7 +127,7 @@ def test_a_token_that_may_not_write_is_told_and_not_printed(hub: Hub, gguf: Path
     assert "hf_reader" not in done.stdout + done.stderr
 
 
-def test_another_file_than_the_card_names_stays_at_home(hub: Hub, gguf: Path) -> None:
+def test_another_file_than_the_card_names_stays_at_home(hub: LocalHub, gguf: Path) -> None:
     card = gguf.with_name("tuned.model_card.json")
     card.write_text(json.dumps(json.loads(card.read_text()) | {"sha256": "0" * 64}))
 
@@ -135,4 +139,4 @@ def test_another_file_than_the_card_names_stays_at_home(hub: Hub, gguf: Path) ->
 
 def test_without_a_token_nothing_begins(gguf: Path) -> None:
     with pytest.raises(Forbidden, match="There is no token"):
-        push(Push(REPOSITORY, gguf), token="")
+        push(Push(REPOSITORY, gguf), hub=Hub())

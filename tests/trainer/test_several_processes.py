@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
-import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +14,11 @@ import pytest
 from safetensors.torch import load_file
 
 from backend.domain.errors import BadSettings
+from tests.trainer.processes import ranks, start
 from tests.trainer.tiny import LOOP, SETTINGS
 from trainer.cli import main
 from trainer.record import Record, read_record
-from trainer.tuning.distributed import Group
+from trainer.tuning.distributed import ProcessGroup
 from trainer.tuning.train import check
 
 CHANGES = (
@@ -50,42 +50,36 @@ def _two_processes(out: Path, base: Path, examples: Path) -> str:
     return "" if ended.returncode == 0 else ended.stderr
 
 
-def _two_machines(outs: tuple[Path, Path], base: Path, examples: Path) -> list[str]:
-    """What two processes say that share no disk; the first leads."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
+def _go_on(outs: Sequence[Path], base: Path, examples: Path) -> list[str]:
+    """What two processes say that go on in these folders; the first leads."""
+    said = [out.with_name(f"{out.name}.said.{rank}") for rank, out in enumerate(outs)]
     running = [
-        subprocess.Popen(
-            [sys.executable, "-m", "trainer", *_step(out, base, examples)],
-            env=os.environ | place | {"WORLD_SIZE": "2", "RANK": str(rank)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for rank, out in enumerate(outs)
+        start(main, _step(out, base, examples), said=file, environment=place)
+        for out, file, place in zip(outs, said, ranks(len(outs)), strict=True)
     ]
     try:
-        return [one.communicate(timeout=300)[0] for one in running]
+        for process in running:
+            process.join(timeout=300)
     finally:
-        for one in running:
-            one.kill()
+        for process in running:
+            process.kill()
+            process.join()
+    assert [process.exitcode for process in running] == [0, 0], said[0].read_text()
+    return [file.read_text() for file in said]
 
 
-def _kill_after_a_checkpoint(out: Path, base: Path, examples: Path, launch: str = LAUNCH) -> None:
+def _kill_after_a_checkpoint(out: Path, base: Path, examples: Path, *, number: int) -> None:
     step = _step(out, base, examples, "--checkpoint-minutes 0")
-    command = [sys.executable, *launch.split(), *step]
-    running = subprocess.Popen(
-        command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    said = out.with_name(f"{out.name}.said")
+    running = [start(main, step, said=said, environment=place) for place in ranks(number)]
     try:
         while not (out / "checkpoint.pt").exists():
-            assert running.poll() is None
+            assert all(process.is_alive() for process in running), said.read_text()
             time.sleep(0.005)
     finally:
-        os.killpg(running.pid, signal.SIGKILL)
-        running.wait()
+        for process in running:
+            process.kill()
+            process.join()
 
 
 def _record(folder: Path) -> Record:
@@ -132,14 +126,14 @@ def test_their_adapter_is_whole(alone: Path, together: Path) -> None:
 def test_killed_together_they_go_on_together(
     base: Path, examples: Path, together: Path, tmp_path: Path
 ) -> None:
-    _kill_after_a_checkpoint(tmp_path, base, examples)
-    assert not (tmp_path / "training.json").exists()
+    out = tmp_path / "out"
+    _kill_after_a_checkpoint(out, base, examples, number=2)
+    assert not (out / "training.json").exists()
 
-    assert _two_processes(tmp_path, base, examples) == ""
+    _go_on((out, out), base, examples)
 
     losses, whole = (
-        [step["loss"] for step in _record(folder).history["steps"]]
-        for folder in (tmp_path, together)
+        [step["loss"] for step in _record(folder).history["steps"]] for folder in (out, together)
     )
     assert losses == pytest.approx(whole, abs=1e-5)
 
@@ -148,21 +142,21 @@ def test_more_machines_go_on_from_what_the_leader_has(
     base: Path, examples: Path, together: Path, tmp_path: Path
 ) -> None:
     leader, other = tmp_path / "leader", tmp_path / "other"
-    _kill_after_a_checkpoint(leader, base, examples, "-m trainer")
+    _kill_after_a_checkpoint(leader, base, examples, number=1)
 
-    said = _two_machines((leader, other), base, examples)
+    said = _go_on((leader, other), base, examples)
 
     assert [text.splitlines()[-1].partition(" is in ")[0] for text in said] == ["The adapter"] * 2
     losses, whole = (
         [step["loss"] for step in _record(folder).history["steps"]] for folder in (leader, together)
     )
     assert losses == pytest.approx(whole, rel=1e-3)
-    assert _two_machines((leader, other), base, examples)[1].splitlines()[-1] in said[1]
+    assert _go_on((leader, other), base, examples)[1].splitlines()[-1] in said[1]
 
 
 def test_the_8_bit_optimiser_is_refused_with_what_to_do() -> None:
     paged = replace(SETTINGS, loop=replace(LOOP, optimiser="paged_adamw_8bit"))
 
-    check(paged, Group())
+    check(paged, ProcessGroup())
     with pytest.raises(BadSettings, match="Give --optimiser adamw"):
-        check(paged, Group(rank=1, size=2))
+        check(paged, ProcessGroup(rank=1, size=2))

@@ -16,7 +16,7 @@ from tests.trainer.tiny import LOOP, SETTINGS
 from trainer.gguf.merge import merge
 from trainer.record import read_record
 from trainer.tuning.settings import TrainingSettings
-from trainer.tuning.train import train
+from trainer.tuning.train import archive, train
 
 SHORT = replace(SETTINGS, samples=1, sample_tokens=4, loop=replace(LOOP, epochs=1))
 OTHER = replace(SHORT, loop=replace(SHORT.loop, learning_rate=1e-3))
@@ -76,6 +76,19 @@ def test_other_weights_of_an_older_model_are_another_base(
     assert "earlier-1" in _train(older, examples, out, SHORT)
 
 
+def test_an_archive_takes_a_number_above_all_that_are_there(tmp_path: Path) -> None:
+    (tmp_path / "earlier-2").mkdir()
+    (tmp_path / "earlier-2" / "training.json").write_text("second")
+    (tmp_path / "training.json").write_text("third")
+
+    place = archive(tmp_path)
+
+    assert place == tmp_path / "earlier-3"
+    assert (place / "training.json").read_text() == "third"
+    assert (tmp_path / "earlier-2" / "training.json").read_text() == "second"
+    assert not (tmp_path / "training.json").exists()
+
+
 @pytest.mark.parametrize("name", ["training.json", "samples.json"])
 def test_a_torn_file_costs_its_content_and_not_the_training(
     base: Path, examples: Path, tmp_path: Path, name: str
@@ -86,5 +99,5 @@ def test_a_torn_file_costs_its_content_and_not_the_training(
 
     record = read_record(tmp_path)
     assert record is not None
-    measured = [str(int(one["step"])) for one in record.history["validation"]]
+    measured = [str(int(measurement["step"])) for measurement in record.history["validation"]]
     assert list(json.loads((tmp_path / "samples.json").read_text("utf-8"))) == measured

@@ -14,10 +14,11 @@ from transformers import AutoTokenizer
 from backend.domain.errors import BadSettings
 from tests.trainer.tiny import LOOP, SETTINGS
 from trainer.data.prepare import read_examples
-from trainer.tuning.batches import Row, row
-from trainer.tuning.checkpoints import BEST_BEFORE, CHECKPOINT
+from trainer.record import CHECKPOINT
+from trainer.tuning.batches import TokenRow, example_row
+from trainer.tuning.checkpoints import BEST_BEFORE
 from trainer.tuning.forecast import probe
-from trainer.tuning.loop import History, Task, optimise
+from trainer.tuning.loop import History, TrainingTask, optimise
 from trainer.tuning.optimiser import mean_loss
 from trainer.tuning.quantised_base import load_in_four_bits, with_adapter
 from trainer.tuning.settings import LoopSettings, TrainingSettings, preset_named
@@ -25,16 +26,16 @@ from trainer.tuning.train import train
 
 
 @pytest.fixture
-def rows(examples: Path, base: Path) -> list[Row]:
+def rows(examples: Path, base: Path) -> list[TokenRow]:
     tokenizer = AutoTokenizer.from_pretrained(base)
-    return [row(one, tokenizer, budget=300) for one in read_examples(examples)[:12]]
+    return [example_row(example, tokenizer, budget=300) for example in read_examples(examples)[:12]]
 
 
 def _run(
-    base: Path, rows: list[Row], folder: Path, loop: LoopSettings, **changes: Any
+    base: Path, rows: list[TokenRow], folder: Path, loop: LoopSettings, **changes: Any
 ) -> tuple[History, Any]:
     model = with_adapter(load_in_four_bits(base, SETTINGS), SETTINGS).get_base_model()
-    task = Task(model, lambda _: rows, rows[:3], fingerprint="one")
+    task = TrainingTask(model, lambda _: rows, rows[:3], fingerprint="one")
     return optimise(replace(task, **changes), loop, folder=folder), model
 
 
@@ -43,7 +44,7 @@ def _losses(history: History) -> list[float]:
 
 
 def test_rows_at_once_change_memory_and_nothing_else(
-    base: Path, rows: list[Row], tmp_path: Path
+    base: Path, rows: list[TokenRow], tmp_path: Path
 ) -> None:
     together, _ = _run(base, rows, tmp_path / "all", LOOP)
     single, _ = _run(base, rows, tmp_path / "one", LOOP, rows_at_once=1)
@@ -51,16 +52,18 @@ def test_rows_at_once_change_memory_and_nothing_else(
     assert _losses(single) == pytest.approx(_losses(together), rel=1e-4)
 
 
-def test_the_rows_of_an_epoch_are_made_once(base: Path, rows: list[Row], tmp_path: Path) -> None:
+def test_the_rows_of_an_epoch_are_made_once(
+    base: Path, rows: list[TokenRow], tmp_path: Path
+) -> None:
     made: list[int] = []
 
-    def of_epoch(epoch: int) -> list[Row]:
+    def of_epoch(epoch: int) -> list[TokenRow]:
         made.append(epoch)
         return rows
 
     model = with_adapter(load_in_four_bits(base, SETTINGS), SETTINGS).get_base_model()
     loop = replace(LOOP, epochs=3, batch_rows=5)
-    history = optimise(Task(model, of_epoch, (), fingerprint="one"), loop, folder=tmp_path)
+    history = optimise(TrainingTask(model, of_epoch, (), fingerprint="one"), loop, folder=tmp_path)
 
     assert made == [0, 1, 2]
     assert len(history.steps) == 3 * 3
@@ -71,7 +74,7 @@ def test_the_rows_of_an_epoch_are_made_once(base: Path, rows: list[Row], tmp_pat
     [("float16", "adamw"), ("bfloat16", "paged_adamw_8bit"), ("float32", "paged_adamw_8bit")],
 )
 def test_every_precision_and_optimiser_learns_the_same(
-    base: Path, rows: list[Row], tmp_path: Path, compute: Any, optimiser: Any
+    base: Path, rows: list[TokenRow], tmp_path: Path, compute: Any, optimiser: Any
 ) -> None:
     plain, _ = _run(base, rows, tmp_path / "plain", LOOP)
     other, _ = _run(
@@ -83,14 +86,14 @@ def test_every_precision_and_optimiser_learns_the_same(
 
 
 def test_a_run_that_gets_no_better_ends_and_its_best_weights_win(
-    base: Path, rows: list[Row], tmp_path: Path
+    base: Path, rows: list[TokenRow], tmp_path: Path
 ) -> None:
     """A rate that is far too high gets worse soon."""
     wild = replace(LOOP, epochs=30, learning_rate=0.3, warmup_share=0.5, measurements=2, patience=4)
 
     history, model = _run(base, rows, tmp_path, wild)
 
-    measured = [one["loss"] for one in history.validation]
+    measured = [measurement["loss"] for measurement in history.validation]
     assert len(history.steps) < 90
     assert measured[-1] > min(measured) < measured[0]
     assert len(measured) - 1 - measured.index(min(measured)) == 4
@@ -101,7 +104,7 @@ class Killed(BaseException):
     pass
 
 
-def test_early_stopping_survives_kills(base: Path, rows: list[Row], tmp_path: Path) -> None:
+def test_early_stopping_survives_kills(base: Path, rows: list[TokenRow], tmp_path: Path) -> None:
     loop = replace(LOOP, epochs=6, patience=2, learning_rate=0.1, checkpoint_minutes=0.0)
     whole, _ = _run(base, rows, tmp_path / "whole", loop)
     kills = 0
@@ -123,16 +126,18 @@ def test_early_stopping_survives_kills(base: Path, rows: list[Row], tmp_path: Pa
 
 
 def test_measurements_cut_an_epoch_into_equal_parts(
-    base: Path, rows: list[Row], tmp_path: Path
+    base: Path, rows: list[TokenRow], tmp_path: Path
 ) -> None:
     history, _ = _run(base, rows, tmp_path, replace(LOOP, batch_rows=1, measurements=3))
 
-    assert [one["step"] for one in history.validation] == [0, 4, 8, 12, 16, 20, 24]
+    assert [measurement["step"] for measurement in history.validation] == [0, 4, 8, 12, 16, 20, 24]
 
 
-def test_the_probe_leaves_no_trace(base: Path, rows: list[Row]) -> None:
+def test_the_probe_leaves_no_trace(base: Path, rows: list[TokenRow]) -> None:
     model = with_adapter(load_in_four_bits(base, SETTINGS), SETTINGS).get_base_model()
-    before = {name: one.clone() for name, one in model.named_parameters() if one.requires_grad}
+    before = {
+        name: weight.clone() for name, weight in model.named_parameters() if weight.requires_grad
+    }
     chance = torch.get_rng_state()
 
     seen = probe(model, rows, LOOP, at_once=4)
@@ -140,10 +145,10 @@ def test_the_probe_leaves_no_trace(base: Path, rows: list[Row]) -> None:
     assert seen.rows_at_once == 4
     assert seen.hours(rows, 3) > 0
     assert torch.equal(torch.get_rng_state(), chance)
-    for name, one in model.named_parameters():
-        if one.requires_grad:
-            assert one.grad is None
-            assert torch.equal(one, before[name])
+    for name, weight in model.named_parameters():
+        if weight.requires_grad:
+            assert weight.grad is None
+            assert torch.equal(weight, before[name])
 
 
 def test_curves_samples_and_forecast_are_there_for_people(
@@ -158,13 +163,17 @@ def test_curves_samples_and_forecast_are_there_for_people(
     assert said[1].startswith("Time: about ")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
     samples = json.loads((tmp_path / "samples.json").read_text("utf-8"))
-    assert list(samples) == [str(int(one["step"])) for one in record.history["validation"]]
+    assert list(samples) == [
+        str(int(measurement["step"])) for measurement in record.history["validation"]
+    ]
     assert all(len(replies) == 1 for replies in samples.values())
     text = (tmp_path / "samples.md").read_text("utf-8")
     assert text.count("**The team sent**") == 1
     assert text.count("**Step ") == len(samples)
     assert not (tmp_path / CHECKPOINT).exists()
-    assert record.history["best"] == min(record.history["validation"], key=lambda one: one["loss"])
+    assert record.history["best"] == min(
+        record.history["validation"], key=lambda measurement: measurement["loss"]
+    )
 
 
 def test_the_time_is_tried_with_the_threads_of_the_steps(
@@ -228,7 +237,7 @@ def test_settings_that_cannot_be_are_refused(name: str, wrong: Any) -> None:
 
 
 def test_a_checkpoint_with_its_best_weights_in_another_file_is_gone_on_from(
-    base: Path, rows: list[Row], tmp_path: Path
+    base: Path, rows: list[TokenRow], tmp_path: Path
 ) -> None:
     loop = replace(LOOP, epochs=4, patience=2, learning_rate=0.1, checkpoint_minutes=0.0)
     whole, expected = _run(base, rows, tmp_path / "whole", loop)

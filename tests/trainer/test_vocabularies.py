@@ -91,7 +91,7 @@ def test_without_a_chat_template_plain_texts_split_alike(tmp_path: Path, legacy:
     tokenizer = AutoTokenizer.from_pretrained(folder)
 
     with vocabulary(folder, tmp_path / "v.gguf") as loaded:
-        for text in (one for one in texts() if not one.startswith(" ")):
+        for text in (text for text in texts() if not text.startswith(" ")):
             assert loaded.tokenize(text.encode(), add_bos=True) == tokenizer(text)["input_ids"]
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from trainer.tuning.pretrain import Shape
-from trainer.tuning.settings import LoopSettings, TrainingSettings
+from trainer.tuning.settings import LoopSettings, ModelSize, TrainingSettings
 
-SHAPE = Shape(
+SIZE = ModelSize(
     vocabulary=600, width=64, inner=128, layers=2, heads=4, key_value_heads=2, context=512
 )
 LOOP = LoopSettings(epochs=2, batch_rows=4, learning_rate=5e-3, compute="float32", threads=1)

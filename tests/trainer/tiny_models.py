@@ -25,10 +25,10 @@ from transformers import (
 from trainer.gguf.parity import QUESTIONS
 from trainer.gguf.vocabulary import SPLITS
 from trainer.record import Record, write_record
-from trainer.tuning.pretrain import CHAT_TEMPLATE, END, PADDING, START_OF_TURN, Shape
+from trainer.tuning.pretrain import CHAT_TEMPLATE, END, PADDING, START_OF_TURN
 from trainer.tuning.pretrain import byte_level_tokenizer as gpt2_tokenizer
 from trainer.tuning.quantised_base import with_adapter
-from trainer.tuning.settings import TrainingSettings
+from trainer.tuning.settings import ModelSize, TrainingSettings
 
 TOKENS = 512
 ROWS = 520
@@ -96,7 +96,7 @@ def words() -> list[str]:
 
 def byte_level_tokenizer() -> Any:
     """As GPT-2's: splits with its own rule."""
-    return gpt2_tokenizer(words(), Shape(vocabulary=TOKENS, context=1024))
+    return gpt2_tokenizer(words(), ModelSize(vocabulary=TOKENS, context=1024))
 
 
 def tokenizer_with_split(name: str) -> Any:

@@ -1,13 +1,12 @@
 """What one of several processes does in tests: trains for a while and tells what it saw.
 
-Started by `torch.distributed.run`, or alone; the leader writes `told.json` and the weights that
-won, `won.pt`, into the folder. The last epochs teach nonsense, so the last weights are not those.
+The leader writes `told.json` and the weights that won, `won.pt`, into the folder. The last epochs
+teach nonsense, so the last weights are not those.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -20,9 +19,9 @@ from transformers import AutoTokenizer
 from tests.trainer.tiny import LOOP, SETTINGS
 from trainer.data.prepare import read_examples
 from trainer.tuning import checkpoints
-from trainer.tuning.batches import Row, batch, row
-from trainer.tuning.distributed import Group, joined
-from trainer.tuning.loop import Task, optimise
+from trainer.tuning.batches import TokenRow, batch, example_row
+from trainer.tuning.distributed import ProcessGroup, joined
+from trainer.tuning.loop import TrainingTask, optimise
 from trainer.tuning.optimiser import answer_loss
 from trainer.tuning.quantised_base import load_in_four_bits, with_adapter
 
@@ -31,11 +30,10 @@ MINUTES = 0.005
 """Between two checkpoints: some steps, and about what the leader takes to write one."""
 
 
-def main() -> None:
+def train_awhile(base: Path, examples: Path, out: Path) -> None:
     """Counts what is whole in a process, then trains with a leader that is slow to write."""
-    base, examples, out = (Path(one) for one in sys.argv[1:])
     tokenizer = AutoTokenizer.from_pretrained(base)
-    rows = [row(one, tokenizer, budget=300) for one in read_examples(examples)[:12]]
+    rows = [example_row(example, tokenizer, budget=300) for example in read_examples(examples)[:12]]
     with joined() as group:
         model = with_adapter(load_in_four_bits(base, SETTINGS), SETTINGS).get_base_model()
         group.split(model)
@@ -48,24 +46,24 @@ def main() -> None:
             time.sleep(0.2)
 
         loop = replace(LOOP, epochs=6, checkpoint_minutes=MINUTES)
-        nonsense = [replace(one, ids=one.ids[::-1]) for one in rows]
+        nonsense = [replace(row, ids=row.ids[::-1]) for row in rows]
 
-        def of_epoch(epoch: int) -> list[Row]:
+        def of_epoch(epoch: int) -> list[TokenRow]:
             return rows if epoch < SENSIBLE_EPOCHS else nonsense
 
-        task = Task(model, of_epoch, rows[:3], fingerprint="one", group=group, kept=slowly)
+        task = TrainingTask(model, of_epoch, rows[:3], fingerprint="one", group=group, kept=slowly)
         history = optimise(task, loop, folder=out)
         _tell({"whole": whole, "kept": kept, **asdict(history)}, model, group, out)
 
 
-def _tell(told: dict[str, Any], model: Any, group: Group, out: Path) -> None:
-    won = {name: one for name, one in model.named_parameters() if one.requires_grad}
+def _tell(told: dict[str, Any], model: Any, group: ProcessGroup, out: Path) -> None:
+    won = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     checkpoints.save(won, out / "won.pt", group=group)
     if group.leads:
         (out / "told.json").write_text(json.dumps(told), encoding="utf-8")
 
 
-def _whole_after(model: Any, rows: list[Row]) -> dict[str, int]:
+def _whole_after(model: Any, rows: list[TokenRow]) -> dict[str, int]:
     """After measuring, and before the way back in training."""
     model.eval()
     with torch.no_grad():
@@ -82,11 +80,7 @@ def _whole_after(model: Any, rows: list[Row]) -> dict[str, int]:
 def _whole(model: Any) -> int:
     """Bytes of the layers that are not split just now."""
     return sum(
-        one.numel() * one.element_size()
-        for one in model.base_model.layers.parameters()
-        if not isinstance(one, DTensor)
+        weight.numel() * weight.element_size()
+        for weight in model.base_model.layers.parameters()
+        if not isinstance(weight, DTensor)
     )
-
-
-if __name__ == "__main__":
-    main()

@@ -90,7 +90,7 @@ def organisation() -> ResponseReturnValue:
 @guarded("crm", CASES)
 def cases() -> ResponseReturnValue:
     maybe_shift("Cases")
-    return _listed({name: one.record for name, one in portal().cases.items()})
+    return _listed({name: case.record for name, case in portal().cases.items()})
 
 
 @crm.get("/Solutions")
@@ -137,13 +137,13 @@ def notes(case_id: str) -> ResponseReturnValue:
 
 
 def _of_contact(contact_id: str) -> list[CaseRecord]:
-    return [one for one in portal().cases.values() if one.contact == contact_id]
+    return [case for case in portal().cases.values() if case.contact == contact_id]
 
 
 @crm.get("/Contacts/<contact_id>/Emails")
 @guarded("crm", EMAILS)
 def emails(contact_id: str) -> ResponseReturnValue:
-    mails = [mail for one in _of_contact(contact_id) for mail in one.mails]
+    mails = [mail for case in _of_contact(contact_id) for mail in case.mails]
     mails.sort(key=lambda mail: (mail["time"], mail["message_id"]), reverse=True)
     start = int(request.args.get("index", 0))
     rows = [
@@ -161,8 +161,8 @@ def emails(contact_id: str) -> ResponseReturnValue:
 @crm.get("/Contacts/<contact_id>/Emails/<message_id>")
 @guarded("crm", EMAILS)
 def email(contact_id: str, message_id: str) -> ResponseReturnValue:
-    for one in _of_contact(contact_id):
-        for mail in one.mails:
+    for case in _of_contact(contact_id):
+        for mail in case.mails:
             if mail["message_id"] == message_id:
                 return jsonify({"Emails": [mail]})
     return Response(status=204)

@@ -44,7 +44,10 @@ def organizations() -> ResponseReturnValue:
 @desk.get("/departments")
 @guarded("desk", BASIC, weight=3)
 def departments() -> ResponseReturnValue:
-    return _rows([{"id": one, "name": f"Department {one[-1]}"} for one in DEPARTMENTS], most=200)
+    return _rows(
+        [{"id": department, "name": f"Department {department[-1]}"} for department in DEPARTMENTS],
+        most=200,
+    )
 
 
 @desk.get("/articles")
@@ -52,8 +55,8 @@ def departments() -> ResponseReturnValue:
 def list_articles() -> ResponseReturnValue:
     maybe_shift("articles")
     wanted = request.args.get("status")
-    records = sorted(portal().articles.values(), key=lambda one: one.record["modifiedTime"])
-    found = [one.listed for one in records if wanted in (None, one.record["status"])]
+    records = sorted(portal().articles.values(), key=lambda article: article.record["modifiedTime"])
+    found = [article.listed for article in records if wanted in (None, article.record["status"])]
     return _rows(found, most=50, first=1)
 
 
@@ -77,13 +80,15 @@ def translation(article_id: str, locale: str) -> ResponseReturnValue:
 @guarded("desk", SEARCH, weight=3)
 def search() -> ResponseReturnValue:
     maybe_shift("tickets")
-    found = [one for one in portal().tickets.values() if not one.archived and _matches(one)]
+    found = [
+        ticket for ticket in portal().tickets.values() if not ticket.archived and _matches(ticket)
+    ]
     if int(request.args.get("from", 0)) >= portal().search_limit:
         return refusal("desk", 422, "UNPROCESSABLE_ENTITY", "from is too large")
     order = request.args.get("sortBy", "modifiedTime")
     axis = order.removeprefix("-")
-    found.sort(key=lambda one: (one.record[axis], one.id), reverse=order.startswith("-"))
-    listed = [one.listed for one in found]
+    found.sort(key=lambda ticket: (ticket.record[axis], ticket.id), reverse=order.startswith("-"))
+    listed = [ticket.listed for ticket in found]
     if not portal().tells_modified_in_lists:
         for row in listed:
             row.pop("modifiedTime")
@@ -108,8 +113,8 @@ def _matches(ticket: TicketRecord) -> bool:
 @desk.get("/tickets")
 @guarded("desk", TICKETS, weight=3)
 def list_tickets() -> ResponseReturnValue:
-    found = sorted(portal().tickets.values(), key=lambda one: one.record["createdTime"])
-    return _rows([one.listed for one in found if not one.archived], most=100)
+    found = sorted(portal().tickets.values(), key=lambda ticket: ticket.record["createdTime"])
+    return _rows([ticket.listed for ticket in found if not ticket.archived], most=100)
 
 
 @desk.get("/tickets/archivedTickets")
@@ -120,9 +125,9 @@ def archived() -> ResponseReturnValue:
     if not department:
         return refusal("desk", 422, "INVALID_DATA", "departmentId is missing")
     found = [
-        one.listed
-        for one in portal().tickets.values()
-        if one.archived and one.record["departmentId"] == department
+        ticket.listed
+        for ticket in portal().tickets.values()
+        if ticket.archived and ticket.record["departmentId"] == department
     ]
     return _rows(found, most=100)
 
@@ -154,10 +159,10 @@ def conversations(ticket_id: str) -> ResponseReturnValue:
 @desk.get("/tickets/<ticket_id>/threads/<thread_id>")
 @guarded("desk", TICKETS)
 def thread(ticket_id: str, thread_id: str) -> ResponseReturnValue:
-    for one in _ticket(ticket_id).threads:
-        if one["id"] == thread_id:
-            shown = {name: value for name, value in one.items() if name != "fullContent"}
-            if one["isContentTruncated"]:
+    for thread in _ticket(ticket_id).threads:
+        if thread["id"] == thread_id:
+            shown = {name: value for name, value in thread.items() if name != "fullContent"}
+            if thread["isContentTruncated"]:
                 shown["fullContentURL"] = f"{request.base_url}/fullContent"
             return jsonify(shown)
     return refusal("desk", 404, "URL_NOT_FOUND")
@@ -166,7 +171,7 @@ def thread(ticket_id: str, thread_id: str) -> ResponseReturnValue:
 @desk.get("/tickets/<ticket_id>/threads/<thread_id>/fullContent")
 @guarded("desk", TICKETS)
 def full_content(ticket_id: str, thread_id: str) -> ResponseReturnValue:
-    for one in _ticket(ticket_id).threads:
-        if one["id"] == thread_id and "fullContent" in one:
-            return jsonify({"content": one["fullContent"]})
+    for thread in _ticket(ticket_id).threads:
+        if thread["id"] == thread_id and "fullContent" in thread:
+            return jsonify({"content": thread["fullContent"]})
     return refusal("desk", 404, "URL_NOT_FOUND")

@@ -55,10 +55,10 @@ class Portal:
     def __init__(self, *, tickets: int = 60, cases: int = 40, seed: int = 1) -> None:
         self.made = tickets, cases
         made = [desk_records.ticket(number) for number in range(tickets)]
-        self.tickets: dict[str, TicketRecord] = {one.id: one for one in made}
+        self.tickets: dict[str, TicketRecord] = {ticket.id: ticket for ticket in made}
         self.articles = article_records.articles()
         case_records = [crm_records.case(number) for number in range(cases)]
-        self.cases = {one.record["id"]: one for one in case_records}
+        self.cases = {case.record["id"]: case for case in case_records}
         self.solutions = crm_records.solutions()
         self.deleted: dict[str, list[Json]] = {"Cases": [], "Solutions": []}
         self.faults: list[Fault] = []
@@ -119,11 +119,11 @@ class Portal:
     def shift(self, kind: str) -> None:
         """The first record of a list goes while the list is read."""
         if kind == "archived":
-            found = [name for name, one in self.tickets.items() if one.archived]
+            found = [name for name, ticket in self.tickets.items() if ticket.archived]
             self.delete("tickets", found[0])
         elif kind == "tickets":
-            live = [one for one in self.tickets.values() if not one.archived]
-            self.delete(kind, min(live, key=lambda one: str(one.record["createdTime"])).id)
+            live = [ticket for ticket in self.tickets.values() if not ticket.archived]
+            self.delete(kind, min(live, key=lambda ticket: str(ticket.record["createdTime"])).id)
         elif kind == "articles":
             self.delete(kind, next(iter(self.articles)))
         else:
@@ -149,8 +149,8 @@ class Portal:
     def touch_all(self, kind: str) -> None:
         """All tickets change in the same millisecond, as after an import."""
         now = self.now()
-        for one in self.tickets.values():
-            one.touch(now=now)
+        for ticket in self.tickets.values():
+            ticket.touch(now=now)
 
     def grant(self, scopes: str) -> str:
         """A code as the Self Client page shows it, for these scopes."""
@@ -161,7 +161,7 @@ class Portal:
     def new_access_token(self, refresh_token: str) -> str | None:
         """An access token; None when this refresh token has made 10 in 10 minutes."""
         now = time.time()
-        times = [one for one in self.token_times.get(refresh_token, []) if one > now - 600]
+        times = [made for made in self.token_times.get(refresh_token, []) if made > now - 600]
         self.token_times[refresh_token] = times
         if len(times) >= 10:
             return None

@@ -16,17 +16,17 @@ Json = dict[str, Any]
 
 def ticket_line(portal: Portal, ticket_id: str) -> Json:
     """A ticket with its conversation and its full threads but drafts, the newest first."""
-    one = portal.tickets[ticket_id]
-    whole = {thread["id"]: thread for thread in one.threads}
+    ticket = portal.tickets[ticket_id]
+    whole = {thread["id"]: thread for thread in ticket.threads}
     order = [
         item["id"]
-        for item in one.conversation
+        for item in ticket.conversation
         if item["type"] == "thread" and item["status"] != "DRAFT"
     ]
     return {
         "id": ticket_id,
-        "record": one.record,
-        "conversations": one.conversation,
+        "record": ticket.record,
+        "conversations": ticket.conversation,
         "threads": [_whole(whole[thread_id]) for thread_id in order],
     }
 
@@ -40,13 +40,13 @@ def _whole(thread: Json) -> Json:
 def lines(portal: Portal) -> dict[str, list[Json]]:
     """Each file's lines, in the order of their ids."""
     articles = [
-        {"id": name, "record": one.record, "translations": list(one.translations.values())}
-        for name, one in portal.articles.items()
+        {"id": name, "record": article.record, "translations": list(article.translations.values())}
+        for name, article in portal.articles.items()
     ]
     solutions = [{"id": name, "record": record} for name, record in portal.solutions.items()]
     cases = [
-        {"id": name, "record": one.record, "notes": one.notes, "emails": one.mails}
-        for name, one in portal.cases.items()
+        {"id": name, "record": case.record, "notes": case.notes, "emails": case.mails}
+        for name, case in portal.cases.items()
     ]
     found = {
         "desk/articles.jsonl": articles,

@@ -112,12 +112,12 @@ def _demo_talks() -> Iterator[Talk]:
     for number, row in enumerate(solved):
         replies = [Turn("out", row["answer"])]
         if number % 3 == 1:
-            later = (one for one in solved[number + 1 :] if one["topic"] == row["topic"])
+            later = (other for other in solved[number + 1 :] if other["topic"] == row["topic"])
             other = next(later, row)
             replies += [Turn("in", other["question"]), Turn("out", other["answer"])]
         yield _talk(row, row["language"], replies)
         if number % 10 == 9:
-            yield from (_talk(one, one["language"], []) for one in islice(waiting, 1))
+            yield from (_talk(row, row["language"], []) for row in islice(waiting, 1))
 
 
 def _demo_articles() -> Iterator[dict[str, Json]]:

@@ -17,7 +17,7 @@ from backend.domain.errors import BadInput
 from backend.domain.example import Example, training_messages
 from backend.domain.prompt import FORMAT
 from backend.system.files import write_whole
-from trainer.evaluation.subjects import Reply, Subject, resident
+from trainer.evaluation.subjects import Subject, TimedReply, resident
 from trainer.record import DEFAULT_PROMPT_TOKENS, fingerprint
 
 ANSWERS = "answers.jsonl"
@@ -26,13 +26,13 @@ _METHOD = 3
 
 
 @dataclass(frozen=True)
-class Answer:
+class SubjectAnswer:
     """A subject's reply to a ticket; `memory` is what loading the subject added, in bytes."""
 
     subject: str
     source: str
     mark: str
-    reply: Reply
+    reply: TimedReply
     memory: int
 
     def to_json(self) -> str:
@@ -40,10 +40,10 @@ class Answer:
         return json.dumps(asdict(self), ensure_ascii=False)
 
     @staticmethod
-    def from_json(line: str) -> Answer:
+    def from_json(line: str) -> SubjectAnswer:
         """The answer in a line."""
         row = json.loads(line)
-        return Answer(**{**row, "reply": Reply(**row["reply"])})
+        return SubjectAnswer(**{**row, "reply": TimedReply(**row["reply"])})
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,11 @@ class Asking:
     letters: int = 0
 
     def __post_init__(self) -> None:
+        if self.prompt_tokens is not None and self.prompt_tokens < 1:
+            raise BadInput(
+                f"A prompt of {self.prompt_tokens} tokens cannot be. --prompt-tokens is 1 or more; "
+                "left out, it is what the subjects are served with."
+            )
         if self.answer_tokens < 1 or self.letters < 0:
             raise BadInput(
                 f"An answer of {self.answer_tokens} tokens and {self.letters} letters cannot be. "
@@ -69,18 +74,20 @@ class Asking:
 
 def answers(
     subjects: Sequence[Subject], examples: Sequence[Example], *, out: Path, asking: Asking
-) -> list[Answer]:
+) -> list[SubjectAnswer]:
     """All answers, in the order of subjects and examples; those in `out` are not asked again."""
     asking = replace(asking, prompt_tokens=prompt_tokens(subjects, asking))
     path = out / ANSWERS
-    known = {(one.subject, one.source, one.mark): one for one in _saved(path)}
-    found: list[Answer] = []
+    known = {(answer.subject, answer.source, answer.mark): answer for answer in _saved(path)}
+    found: list[SubjectAnswer] = []
     for subject in subjects:
         passages = subject.served().passages
         mark = fingerprint(subject.mark(), FORMAT, asdict(asking), passages, _METHOD)
-        keys = [(subject.name, one.source, _mark(mark, one)) for one in examples]
+        keys = [(subject.name, example.source, _mark(mark, example)) for example in examples]
         missing = [
-            (one, key[2]) for one, key in zip(examples, keys, strict=True) if key not in known
+            (example, key[2])
+            for example, key in zip(examples, keys, strict=True)
+            if key not in known
         ]
         if missing:
             for answer in _asked(subject, missing, asking):
@@ -98,7 +105,7 @@ def prompt_tokens(subjects: Sequence[Subject], asking: Asking) -> int:
     """
     if asking.prompt_tokens is not None:
         return asking.prompt_tokens
-    told = {one.name: one.served().prompt_tokens for one in subjects}
+    told = {subject.name: subject.served().prompt_tokens for subject in subjects}
     told = {name: tokens for name, tokens in told.items() if tokens}
     if len(set(told.values())) > 1:
         each = ", ".join(f"{name} with {tokens}" for name, tokens in told.items())
@@ -111,29 +118,29 @@ def prompt_tokens(subjects: Sequence[Subject], asking: Asking) -> int:
 
 def _asked(
     subject: Subject, examples: Sequence[tuple[Example, str]], asking: Asking
-) -> Iterator[Answer]:
+) -> Iterator[SubjectAnswer]:
     """Memory is read after the reply and before the human answer, which serving never reads."""
     budget = asking.prompt_tokens or DEFAULT_PROMPT_TOKENS
     passages = subject.served().passages
     before = resident()
-    with subject.engine() as engine:
+    with subject.loaded() as model:
         for example, mark in tqdm(examples, desc=subject.name, unit="ticket", mininterval=2):
             if passages >= 0:
                 example = replace(example, passages=example.passages[:passages])
             chat = training_messages(example, budget=budget)
-            reply = engine.reply(chat[:-1], tokens=asking.answer_tokens, letters=asking.letters)
+            reply = model.reply(chat[:-1], tokens=asking.answer_tokens, letters=asking.letters)
             memory = max(resident() - before, 0)
-            found = engine.surprise(chat)
+            found = model.answer_loss(chat)
             if found:
                 reply = replace(reply, loss=found.nats, loss_tokens=found.tokens)
-            yield Answer(subject.name, example.source, mark, reply, memory)
+            yield SubjectAnswer(subject.name, example.source, mark, reply, memory)
 
 
 def _mark(mark: str, example: Example) -> str:
     return fingerprint(mark, example.to_json())
 
 
-def _saved(path: Path) -> Iterator[Answer]:
+def _saved(path: Path) -> Iterator[SubjectAnswer]:
     """The answers in the file. The last line of a killed evaluation may be cut; it is left out."""
     if not path.is_file():
         return
@@ -143,4 +150,4 @@ def _saved(path: Path) -> Iterator[Answer]:
         write_whole(path, whole)
     for line in whole.split("\n"):
         if line:
-            yield Answer.from_json(line)
+            yield SubjectAnswer.from_json(line)

@@ -1,9 +1,8 @@
 """From answers to figures: each subject alone, and each against the first one, ticket by ticket.
 
-Intervals by bootstrap over tickets, of a mean and of a difference on the same tickets.
-
-Bias-corrected and accelerated (Efron 1987, doi:10.1080/01621459.1987.10478410), since a golden set
-may have fewer than 50 tickets and its losses are skewed.
+Intervals are bootstrapped over tickets, bias-corrected and accelerated (Efron 1987,
+doi:10.1080/01621459.1987.10478410), since a golden set may have fewer than 50 tickets and its
+losses are skewed.
 """
 
 from __future__ import annotations
@@ -18,61 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.domain.example import Example
-from trainer.evaluation.answers import Answer
+from trainer.evaluation.answers import SubjectAnswer
 from trainer.evaluation.measures import MACHINE, MEASURES, PERPLEXITY_OF, Measured
 
-Rows = Mapping[str, Measured]
+ByTicket = Mapping[str, Measured]
 """What was measured, by ticket."""
-
-
-@dataclass(frozen=True)
-class Figures:
-    """One subject's means, and its differences to the baseline on the tickets that both have."""
-
-    subject: str
-    means: Mapping[str, Interval]
-    differences: Mapping[str, Interval] = field(default_factory=dict)
-
-    def to_row(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        row = asdict(self)
-        if PERPLEXITY_OF in self.means:
-            row["perplexity"] = math.exp(self.means[PERPLEXITY_OF].value)
-        return row
-
-
-def figures(examples: Sequence[Example], answers: Sequence[Answer]) -> list[Figures]:
-    """The figures of all subjects, in the order in which they were asked; the first is the base."""
-    by_source = {one.source: one for one in examples}
-    measured: dict[str, dict[str, dict[str, Measured]]] = {}
-    for answer in answers:
-        of_subject = measured.setdefault(answer.subject, {name: {} for name in MEASURES})
-        for name, measure in MEASURES.items():
-            value = measure(by_source[answer.source], answer)
-            if value is not None:
-                of_subject[name][answer.source] = value
-    baseline = next(iter(measured.values()))
-    return [
-        Figures(
-            subject,
-            {name: mean_of(list(rows.values())) for name, rows in found.items() if rows},
-            {} if found is baseline else _differences(found, baseline),
-        )
-        for subject, found in measured.items()
-    ]
-
-
-def _differences(found: Mapping[str, Rows], baseline: Mapping[str, Rows]) -> dict[str, Interval]:
-    differences = {}
-    for name, rows in found.items():
-        both = [source for source in rows if source in baseline[name]]
-        if both and name not in MACHINE:
-            differences[name] = difference_of(
-                [rows[source] for source in both], [baseline[name][source] for source in both]
-            )
-    return differences
-
-
 DRAWS = 10_000
 SEED = 1
 _NORMAL = NormalDist()
@@ -95,16 +44,66 @@ class Interval:
         return self.low > 0 or self.high < 0
 
 
+@dataclass(frozen=True)
+class Figures:
+    """One subject's means, and its differences to the baseline on the tickets that both have."""
+
+    subject: str
+    means: Mapping[str, Interval]
+    differences: Mapping[str, Interval] = field(default_factory=dict)
+
+    def to_row(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        row = asdict(self)
+        if PERPLEXITY_OF in self.means:
+            row["perplexity"] = math.exp(self.means[PERPLEXITY_OF].value)
+        return row
+
+
+def figures(examples: Sequence[Example], answers: Sequence[SubjectAnswer]) -> list[Figures]:
+    """The figures of all subjects, in the order in which they were asked; the first is the base."""
+    by_source = {example.source: example for example in examples}
+    measured: dict[str, dict[str, dict[str, Measured]]] = {}
+    for answer in answers:
+        of_subject = measured.setdefault(answer.subject, {name: {} for name in MEASURES})
+        for name, measure in MEASURES.items():
+            value = measure(by_source[answer.source], answer)
+            if value is not None:
+                of_subject[name][answer.source] = value
+    baseline = next(iter(measured.values()))
+    return [
+        Figures(
+            subject,
+            {name: mean_of(list(rows.values())) for name, rows in found.items() if rows},
+            {} if found is baseline else _differences(found, baseline),
+        )
+        for subject, found in measured.items()
+    ]
+
+
+def _differences(
+    found: Mapping[str, ByTicket], baseline: Mapping[str, ByTicket]
+) -> dict[str, Interval]:
+    differences = {}
+    for name, rows in found.items():
+        both = [source for source in rows if source in baseline[name]]
+        if both and name not in MACHINE:
+            differences[name] = difference_of(
+                [rows[source] for source in both], [baseline[name][source] for source in both]
+            )
+    return differences
+
+
 def mean_of(rows: Sequence[Measured]) -> Interval:
     """The weighted mean of one subject's tickets."""
-    one = _sums(rows)
-    return _interval(lambda drawn: _ratio(one, drawn), len(rows))
+    sums = _sums(rows)
+    return _interval(lambda drawn: _ratio(sums, drawn), len(rows))
 
 
 def difference_of(rows: Sequence[Measured], baseline: Sequence[Measured]) -> Interval:
     """The mean minus the baseline's, of the same tickets in the same order."""
-    one, other = _sums(rows), _sums(baseline)
-    return _interval(lambda drawn: _ratio(one, drawn) - _ratio(other, drawn), len(rows))
+    ours, theirs = _sums(rows), _sums(baseline)
+    return _interval(lambda drawn: _ratio(ours, drawn) - _ratio(theirs, drawn), len(rows))
 
 
 def _sums(rows: Sequence[Measured]) -> Array:

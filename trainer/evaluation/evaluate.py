@@ -19,8 +19,8 @@ from trainer.evaluation.answers import Asking, answers, prompt_tokens
 from trainer.evaluation.comparison import Figures, Interval, figures
 from trainer.evaluation.report import picture, table
 from trainer.evaluation.subjects import GgufSubject, Subject
-from trainer.gguf.model_card import card_of, card_path
-from trainer.record import fingerprint
+from trainer.gguf.model_card import card_of
+from trainer.record import card_path, fingerprint
 
 __all__ = ["Asking", "Evaluation", "evaluate"]
 
@@ -37,7 +37,7 @@ class Evaluation:
     asking: Asking = field(default_factory=Asking)
 
     def __post_init__(self) -> None:
-        names = [one.name for one in self.subjects]
+        names = [subject.name for subject in self.subjects]
         if not names or len(set(names)) < len(names):
             raise BadInput(
                 "An evaluation needs subjects, each with a name of its own: --model NAME=DIR, "
@@ -69,23 +69,23 @@ def evaluate(wanted: Evaluation) -> str:
         "prompt_tokens": budget,
         "dataset": _dataset(wanted),
     }
-    rows = [one.to_row() for one in compared]
+    rows = [subject_figures.to_row() for subject_figures in compared]
     write_whole(wanted.out / FIGURES, json.dumps({**whole, "subjects": rows}, indent=1) + "\n")
-    for subject, one in zip(wanted.subjects, compared, strict=True):
+    for subject, subject_figures in zip(wanted.subjects, compared, strict=True):
         if isinstance(subject, GgufSubject) and not wanted.asking.letters:
-            _into_card(subject.path, {**whole, **_short(one, compared)})
+            _into_card(subject.path, {**whole, **_short(subject_figures, compared)})
     return text
 
 
 def _dataset(wanted: Evaluation) -> str:
-    return fingerprint(*(one.to_json() for one in wanted.examples))
+    return fingerprint(*(example.to_json() for example in wanted.examples))
 
 
-def _short(one: Figures, compared: Sequence[Figures]) -> dict[str, Any]:
+def _short(figures: Figures, compared: Sequence[Figures]) -> dict[str, Any]:
     """The figures as a card shows them: value, then the bounds."""
-    row: dict[str, Any] = {name: _rounded(mean) for name, mean in one.means.items()}
-    if one.differences:
-        differences = {name: _rounded(found) for name, found in one.differences.items()}
+    row: dict[str, Any] = {name: _rounded(mean) for name, mean in figures.means.items()}
+    if figures.differences:
+        differences = {name: _rounded(found) for name, found in figures.differences.items()}
         row[f"difference to {compared[0].subject}"] = differences
     return row
 

@@ -15,7 +15,7 @@ from sacrebleu.metrics.chrf import CHRF
 from backend.domain.example import Example
 from backend.intake.language import language_of
 from backend.privacy import placeholders_in
-from trainer.evaluation.answers import Answer
+from trainer.evaluation.answers import SubjectAnswer
 
 
 @dataclass(frozen=True)
@@ -35,36 +35,36 @@ class _Words:
 
 _CHRF = CHRF()
 _ROUGE = RougeScorer(["rougeL"], tokenizer=_Words())
-Measure = Callable[[Example, Answer], Measured | None]
+Measure = Callable[[Example, SubjectAnswer], Measured | None]
 
 
-def _loss(example: Example, answer: Answer) -> Measured | None:
+def _loss(example: Example, answer: SubjectAnswer) -> Measured | None:
     reply = answer.reply
     if reply.loss is None:
         return None
     return Measured(reply.loss / reply.loss_tokens, reply.loss_tokens)
 
 
-def _chrf(example: Example, answer: Answer) -> Measured:
+def _chrf(example: Example, answer: SubjectAnswer) -> Measured:
     return Measured(_CHRF.sentence_score(answer.reply.text, [example.answer]).score)
 
 
-def _rouge(example: Example, answer: Answer) -> Measured:
+def _rouge(example: Example, answer: SubjectAnswer) -> Measured:
     found = _ROUGE.score(example.answer, answer.reply.text)
     return Measured(100 * float(found["rougeL"].fmeasure))
 
 
-def _length(example: Example, answer: Answer) -> Measured:
+def _length(example: Example, answer: SubjectAnswer) -> Measured:
     return Measured(len(answer.reply.text) / len(example.answer))
 
 
-def _language(example: Example, answer: Answer) -> Measured | None:
+def _language(example: Example, answer: SubjectAnswer) -> Measured | None:
     wanted = example.language or language_of(example.question)
     got = language_of(answer.reply.text)
     return Measured(float(got == wanted)) if wanted else None
 
 
-def _kept(example: Example, answer: Answer) -> Measured | None:
+def _kept(example: Example, answer: SubjectAnswer) -> Measured | None:
     """Of the placeholders that the person took over from the ticket, how many it took over too."""
     wanted = set(placeholders_in(example.answer)) & set(placeholders_in(example.question))
     if not wanted:
@@ -73,18 +73,18 @@ def _kept(example: Example, answer: Answer) -> Measured | None:
     return Measured(len(got) / len(wanted), len(wanted))
 
 
-def _invented(example: Example, answer: Answer) -> Measured:
+def _invented(example: Example, answer: SubjectAnswer) -> Measured:
     """Placeholders that stand for nothing, since the ticket has them not."""
     own = set(placeholders_in(answer.reply.text)) - set(placeholders_in(example.question))
     return Measured(len(own))
 
 
-def _speed(example: Example, answer: Answer) -> Measured | None:
+def _speed(example: Example, answer: SubjectAnswer) -> Measured | None:
     reply = answer.reply
     return Measured(reply.tokens / reply.seconds, reply.seconds) if reply.tokens else None
 
 
-def _memory(example: Example, answer: Answer) -> Measured | None:
+def _memory(example: Example, answer: SubjectAnswer) -> Measured | None:
     return Measured(answer.memory / 1e6)
 
 

@@ -17,9 +17,9 @@ def table(found: Sequence[Figures], *, tickets: int) -> str:
     """Means with their intervals, then differences to the first subject, in Markdown."""
     first = found[0].subject
     lines = [f"{tickets} tickets. In brackets: 95 % intervals by bootstrap over tickets.", ""]
-    lines += _rows("", found, lambda one, name: _mean(one.means.get(name), name))
+    lines += _rows("", found, lambda figures, name: _mean(figures.means.get(name), name))
     lines.append(
-        _line(["perplexity", *(_perplexity(one.means.get(PERPLEXITY_OF)) for one in found)])
+        _line(["perplexity", *(_perplexity(figures.means.get(PERPLEXITY_OF)) for figures in found)])
     )
     if len(found) > 1:
         lines += [
@@ -28,7 +28,7 @@ def table(found: Sequence[Figures], *, tickets: int) -> str:
             "",
         ]
         others = found[1:]
-        lines += _rows("", others, lambda one, name: _difference(one.differences.get(name)))
+        lines += _rows("", others, lambda figures, name: _difference(figures.differences.get(name)))
     meanings = [f"- **{name}**: {meaning}" for name, meaning in MEANINGS.items()]
     return "\n".join([*lines, "", *meanings]) + "\n"
 
@@ -41,7 +41,9 @@ def picture(found: Sequence[Figures], path: Path) -> None:
     from matplotlib import pyplot
 
     names = [
-        name for name in MEASURES if name not in MACHINE and any(name in one.means for one in found)
+        name
+        for name in MEASURES
+        if name not in MACHINE and any(name in figures.means for figures in found)
     ]
     figure, panels = pyplot.subplots(
         math.ceil(len(names) / 2), 2, figsize=(9, 1.2 + 0.45 * len(found) * len(names) / 2)
@@ -56,13 +58,13 @@ def picture(found: Sequence[Figures], path: Path) -> None:
 
 
 def _panel(panel: Any, name: str, found: Sequence[Figures]) -> None:
-    for place, one in enumerate(found):
-        mean = one.means.get(name)
+    for place, figures in enumerate(found):
+        mean = figures.means.get(name)
         if mean:
             bounds = [[mean.value - mean.low], [mean.high - mean.value]]
             colour = _COLOURS[place % len(_COLOURS)]
             panel.errorbar(mean.value, place, xerr=bounds, fmt="o", capsize=3, color=colour)
-    panel.set_yticks(range(len(found)), [one.subject for one in found])
+    panel.set_yticks(range(len(found)), [figures.subject for figures in found])
     panel.set_ylim(len(found) - 0.5, -0.5)
     panel.set_title(name, fontsize=10, loc="left")
     panel.grid(axis="x", alpha=0.3)
@@ -71,10 +73,10 @@ def _panel(panel: Any, name: str, found: Sequence[Figures]) -> None:
 
 
 def _rows(corner: str, found: Sequence[Figures], cell: Any) -> list[str]:
-    lines = [_line([corner, *(one.subject for one in found)])]
+    lines = [_line([corner, *(figures.subject for figures in found)])]
     lines.append(_line(["---"] * (len(found) + 1)))
     for name in MEASURES:
-        cells = [cell(one, name) for one in found]
+        cells = [cell(figures, name) for figures in found]
         if any(cells):
             lines.append(_line([name, *cells]))
     return lines

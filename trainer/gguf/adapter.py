@@ -16,23 +16,23 @@ from backend.domain.errors import BadInput, NotAGguf, UnusableModel
 from backend.domain.model_card import ModelCard
 from backend.system.files import sha256_of, whole_file, write_whole
 from backend.system.resources import check_memory
-from trainer.gguf.convert import Source, source
+from trainer.gguf.convert import SourceModel, source
 from trainer.gguf.families import Array
+from trainer.gguf.logits import reference_logits
 from trainer.gguf.merge import Adapter, check_layers, merge, read_adapter
-from trainer.gguf.model_card import card_of_export, card_path
+from trainer.gguf.model_card import card_of_export
 from trainer.gguf.parity import (
-    Extent,
+    ComparisonSize,
     Parity,
     check,
+    continuations,
     memory_to_compare,
     parity,
     prompts,
-    usual_extent,
-    written,
+    usual_size,
 )
-from trainer.gguf.quantise import KINDS
-from trainer.gguf.reference import reference_logits
-from trainer.record import Record, prompt_budget, read_record
+from trainer.gguf.quantise import QUANTISATIONS
+from trainer.record import Record, card_path, prompt_budget, read_record
 
 KIND = "F32"
 
@@ -47,10 +47,10 @@ class AdapterExport:
     onto: Path
     name: str = ""
     licence: str = ""
-    extent: Extent | None = None
+    comparison: ComparisonSize | None = None
     accepted: float = 1.0
     """How many times the usual limits of a quantised base may be exceeded; as in `Export`."""
-    room: int | None = None
+    memory: int | None = None
     """Bytes of memory that the merged model may take to be compared; else half of the free."""
 
     def __post_init__(self) -> None:
@@ -69,12 +69,12 @@ def export_adapter(wanted: AdapterExport) -> ModelCard:
     Raises UnfaithfulModel if base and adapter together do not compute what they compute in
     transformers; DiskFull or Unavailable if there is no room to compare them.
     """
-    kind, record = _kind_of(wanted.onto), read_record(wanted.adapter)
+    kind, record = _quantisation_of(wanted.onto), read_record(wanted.adapter)
     wanted.out.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(wanted.out) as unfinished:
         write_lora(wanted.base, wanted.adapter, unfinished, name=wanted.called)
         found = _compared(wanted, unfinished, record)
-        limits = KINDS[kind].limits.times(wanted.accepted if kind != "F16" else 1.0)
+        limits = QUANTISATIONS[kind].limits.times(wanted.accepted if kind != "F16" else 1.0)
         check(found, limits, step=f"export the adapter onto {kind}")
         card = _card(wanted, sha256_of(unfinished), found, record)
         write_whole(card_path(wanted.out), card.to_json())
@@ -98,25 +98,25 @@ def _card(wanted: AdapterExport, sha256: str, found: Parity, record: Record | No
 def _compared(wanted: AdapterExport, lora: Path, record: Record | None) -> Parity:
     """Compares with base and adapter merged, for what was merged is read also layer by layer."""
     budget = prompt_budget(record)
-    extent = wanted.extent or usual_extent(wanted.base)
-    check_memory(memory_to_compare(wanted.base, budget=budget, extent=extent), step="export")
-    texts = written(
+    size = wanted.comparison or usual_size(wanted.base)
+    check_memory(memory_to_compare(wanted.base, budget=budget, size=size), step="export")
+    texts = continuations(
         wanted.onto,
-        prompts(wanted.base, budget=budget, count=extent.prompts),
+        prompts(wanted.base, budget=budget, count=size.prompts),
         wanted.base,
-        tokens=extent.tokens,
+        tokens=size.tokens,
         lora=lora,
     )
     with TemporaryDirectory(dir=wanted.out.parent, prefix="merged-") as folder:
         whole = merge(base=wanted.base, adapter=wanted.adapter, out=Path(folder), into="original")
-        reference = reference_logits(whole, [one.ids for one in texts], room=wanted.room)
+        reference = reference_logits(whole, [text.ids for text in texts], memory=wanted.memory)
         return parity(wanted.onto, texts, reference, lora=lora)
 
 
 def write_lora(base: Path, adapter: Path, out: Path, *, name: str) -> None:
     """Writes the adapter's matrices. Where a layer's rows change places, so do those upwards."""
     model, changes = source(base), read_adapter(adapter)
-    layers = frozenset(one.removesuffix(".weight") for one in model.weights.shapes)
+    layers = frozenset(name.removesuffix(".weight") for name in model.weights.shapes)
     check_layers(changes, layers)
     with closing(gguf.GGUFWriter(out, model.family.gguf)) as writer:
         writer.add_type(gguf.GGUFType.ADAPTER)
@@ -130,28 +130,28 @@ def write_lora(base: Path, adapter: Path, out: Path, *, name: str) -> None:
         writer.write_tensors_to_file()
 
 
-def _matrices(model: Source, changes: Adapter) -> Iterator[tuple[str, Array]]:
+def _matrices(model: SourceModel, changes: Adapter) -> Iterator[tuple[str, Array]]:
     for layer in changes.layers():
         pair = changes.pair(layer)
         if pair is None:
             continue
-        down, up = (one.numpy() for one in pair)
+        down, up = (matrix.numpy() for matrix in pair)
         target = model.family.gguf_name(f"{layer}.weight")
         yield f"{target}.lora_a", np.ascontiguousarray(down)
         yield f"{target}.lora_b", model.family.in_order(layer, up, model.config)
 
 
-def _kind_of(path: Path) -> str:
+def _quantisation_of(path: Path) -> str:
     """The quantisation a GGUF says it has. Raises UnusableModel if it is none of ours."""
     try:
         field = gguf.GGUFReader(path).fields.get("general.file_type")
     except (OSError, ValueError) as error:
         raise NotAGguf(f"{path} cannot be read as GGUF: {error}.") from error
-    number = field.contents() if field else KINDS["F16"].number
-    for kind, one in KINDS.items():
-        if one.number == number:
+    number = field.contents() if field else QUANTISATIONS["F16"].number
+    for kind, known in QUANTISATIONS.items():
+        if known.number == number:
             return kind
     raise UnusableModel(
         f"{path.name} has the file type {number}, for which it is unknown how far it may be from "
-        f"its model. Quantise the base as {', '.join(KINDS)}."
+        f"its model. Quantise the base as {', '.join(QUANTISATIONS)}."
     )

@@ -1,11 +1,4 @@
-"""Writes a model of transformers as a GGUF, with nothing lost and one tensor in memory at a time.
-
-First come all names, numbers and shapes, then the weights one after the other.
-
-Runs llama.cpp's own converter, for architectures that ours does not know.
-
-It is not packaged: it comes with llama.cpp's sources and needs its own requirements.
-"""
+"""Writes a model of transformers as a GGUF, nothing lost, one tensor in memory at a time."""
 
 from __future__ import annotations
 
@@ -22,14 +15,16 @@ import numpy as np
 
 from backend.domain.errors import BadInput, UnusableModel
 from trainer.gguf.families import Array, Config, Family, family_of, read_config_file
-from trainer.gguf.tensor_files import TensorFolder
 from trainer.gguf.vocabulary import add_vocabulary
+from trainer.tensor_files import TensorFolder
 
 _OUTPUT = "lm_head.weight"
+_LAST = 2000
+"""Characters of what a converter said that are told when it fails."""
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceModel:
     """A model's folder, seen by its family."""
 
     folder: Path
@@ -48,8 +43,8 @@ class Source:
             for name in self.weights.shapes
             if not (tied and name == _OUTPUT)
         }
-        missing = [one for one in self.family.weights(self.config) if one not in names]
-        if [one for one in missing if not (tied and one == _OUTPUT)]:
+        missing = [name for name in self.family.weights(self.config) if name not in names]
+        if [name for name in missing if not (tied and name == _OUTPUT)]:
             raise UnusableModel(
                 f"{self.folder} has no tensor {missing[0]}: the model is not complete. "
                 "Merge or download it again."
@@ -57,10 +52,10 @@ class Source:
         return names
 
 
-def source(model: Path) -> Source:
+def source(model: Path) -> SourceModel:
     """The model in a folder. Raises UnusableModel if its family is not known."""
     config = read_config_file(model)
-    return Source(model, config, family_of(config), TensorFolder(model))
+    return SourceModel(model, config, family_of(config), TensorFolder(model))
 
 
 def context_tokens(model: Path) -> int:
@@ -80,18 +75,48 @@ def check_writable(model: Path) -> None:
 
 
 def write_gguf(model: Path, out: Path, *, name: str) -> None:
-    """Writes the model of a folder to `out` as float16; norms and biases stay float32."""
+    """Writes the model of a folder to `out` as float16; norms and biases stay float32.
+
+    First come all names, numbers and shapes, then the weights one after the other.
+    """
     found = source(model)
     names = found.names()
     added = found.family.added(found.config)
-    shapes = {names[one]: found.weights.shapes[one] for one in names}
-    shapes |= {one: values.shape for one, values in added.items()}
+    shapes = {names[name]: found.weights.shapes[name] for name in names}
+    shapes |= {name: values.shape for name, values in added.items()}
     with closing(gguf.GGUFWriter(out, found.family.gguf)) as writer:
         writer.add_name(name)
         writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
         add_numbers(writer, found.family.gguf, found.family.numbers(found.config))
         add_vocabulary(writer, model, rows=int(found.config["vocab_size"]))
         write_streamed(writer, shapes, _tensors(found, names, added))
+
+
+def convert_with(converter: Path, model: Path, out: Path) -> None:
+    """Writes the model as float16 GGUF with llama.cpp's own script `convert_hf_to_gguf.py`.
+
+    It knows more architectures; it is not packaged and needs its own requirements. Raises
+    UnusableModel with the end of what the script said if it fails.
+    """
+    if not converter.is_file():
+        raise BadInput(
+            f"{converter} is no file. Give the path of llama.cpp's convert_hf_to_gguf.py."
+        )
+    command = [
+        sys.executable,
+        str(converter),
+        str(model),
+        "--outfile",
+        str(out),
+        "--outtype",
+        "f16",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode != 0 or not out.is_file():
+        raise UnusableModel(
+            f"{converter.name} ended with {done.returncode} and wrote no GGUF. Its last words:\n"
+            f"{(done.stderr or done.stdout).strip()[-_LAST:]}"
+        )
 
 
 def add_numbers(writer: Any, architecture: str, numbers: Mapping[str, int | float | str]) -> None:
@@ -116,7 +141,7 @@ def write_streamed(
 
 
 def _tensors(
-    found: Source, names: Mapping[str, str], added: Mapping[str, Array]
+    found: SourceModel, names: Mapping[str, str], added: Mapping[str, Array]
 ) -> Iterator[Array]:
     for name in names:
         values: Array = found.weights.read(name).float().numpy()
@@ -134,32 +159,3 @@ def _as_stored(name: str, values: Array) -> Array:
             "a wider format than a GGUF in float16 can carry."
         )
     return values.astype(np.float16)
-
-
-_LAST = 2000
-
-
-def convert_with(converter: Path, model: Path, out: Path) -> None:
-    """Writes the model as float16 GGUF with the script `convert_hf_to_gguf.py` at `converter`.
-
-    Raises UnusableModel with the end of what the script said if it fails.
-    """
-    if not converter.is_file():
-        raise BadInput(
-            f"{converter} is no file. Give the path of llama.cpp's convert_hf_to_gguf.py."
-        )
-    command = [
-        sys.executable,
-        str(converter),
-        str(model),
-        "--outfile",
-        str(out),
-        "--outtype",
-        "f16",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode != 0 or not out.is_file():
-        raise UnusableModel(
-            f"{converter.name} ended with {done.returncode} and wrote no GGUF. Its last words:\n"
-            f"{(done.stderr or done.stdout).strip()[-_LAST:]}"
-        )

@@ -1,15 +1,14 @@
 """Fourth step: a transformers folder becomes a quantised GGUF with its model card.
 
 The float16 GGUF in between is compared with the model it came from; where they differ, nothing
-is exported. What quantising changes is measured too and stands in the card. Each part is a file
-in a folder of steps, so that an export goes on where it was broken off.
+is exported. What quantising changes is measured too and stands in the card.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,26 +16,28 @@ from typing import Any
 from backend.domain.errors import BadInput
 from backend.domain.example import Example
 from backend.domain.model_card import ModelCard
-from backend.system.files import link_or_copy, write_whole
+from backend.system.files import link_or_copy, sha256_of, whole_file, write_whole
 from backend.system.resources import check_disk, check_memory
 from trainer.gguf.convert import check_writable, convert_with, write_gguf
 from trainer.gguf.families import read_config_file
-from trainer.gguf.model_card import card_of_export, card_path
+from trainer.gguf.logits import reference_logits, save_logits, saved_logits
+from trainer.gguf.model_card import card_of_export
 from trainer.gguf.parity import (
-    Extent,
+    ComparisonSize,
+    Continuation,
     Parity,
-    Written,
     check,
+    continuations,
     memory_to_compare,
     parity,
     prompts,
-    usual_extent,
-    written,
+    usual_size,
 )
-from trainer.gguf.quantise import KINDS, check_kind, quantise
-from trainer.gguf.reference import reference_logits, save_logits, saved_logits
-from trainer.gguf.tensor_files import TensorFolder
-from trainer.record import Steps, fingerprint, mark_of_folder, prompt_budget, read_record
+from trainer.gguf.quantise import QUANTISATIONS, check_quantisation, quantise
+from trainer.record import card_path, fingerprint, mark_of_folder, prompt_budget, read_record
+from trainer.tensor_files import TensorFolder
+
+_NOTES = "steps.json"
 
 
 @dataclass(frozen=True)
@@ -48,19 +49,19 @@ class Export:
     kind: str = "Q4_K_M"
     name: str = ""
     licence: str = ""
-    passages: int = -1
-    """How many passages it was taught to read in a prompt; -1 if any number will do."""
+    passages: int | None = None
+    """How many passages it reads in a prompt, -1: any number; None: as its record says."""
     examples: tuple[Example, ...] = ()
     work: Path | None = None
     """Where the steps' files stay, for another quantisation; else they go when all is done."""
     converter: Path | None = None
     """llama.cpp's own `convert_hf_to_gguf.py`, for a family that is not known here."""
-    extent: Extent | None = None
+    comparison: ComparisonSize | None = None
     accepted: float = 1.0
     """How many times the usual limits quantising may exceed; stands in the card if not 1."""
 
     def __post_init__(self) -> None:
-        check_kind(self.kind)
+        check_quantisation(self.kind)
         if self.out.suffix != ".gguf":
             raise BadInput(f"{self.out} must end in .gguf.")
 
@@ -68,6 +69,44 @@ class Export:
     def called(self) -> str:
         """The model's name."""
         return self.name or self.out.stem
+
+
+@dataclass(frozen=True)
+class Steps:
+    """A folder with a file of each step, so that an export goes on where it was broken off.
+
+    What a step made is noted with the hash of the file and a mark of what it was made from. A step
+    whose file still has this hash, made from the same, is not done again.
+    """
+
+    folder: Path
+
+    def file(self, name: str, made_from: str, make: Callable[[Path], None]) -> Path:
+        """The file of a step, made now unless it was finished before."""
+        path, notes = self.folder / name, self._notes()
+        if self.has(name, made_from) and sha256_of(path) == notes[name]["sha256"]:
+            return path
+        with whole_file(path) as unfinished:
+            make(unfinished)
+        notes[name] = {"from": made_from, "sha256": sha256_of(path)}
+        write_whole(self.folder / _NOTES, json.dumps(notes, indent=1) + "\n")
+        return path
+
+    def has(self, name: str, made_from: str) -> bool:
+        """Whether a step's file was finished and made from this, without reading it whole."""
+        same = self._notes().get(name, {}).get("from") == made_from
+        return same and (self.folder / name).is_file()
+
+    def made(self, name: str) -> str:
+        """The hash of a finished step's file; the next step is made from it."""
+        return self._notes()[name]["sha256"]
+
+    def _notes(self) -> dict[str, dict[str, str]]:
+        try:
+            notes: dict[str, dict[str, str]] = json.loads((self.folder / _NOTES).read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return notes
 
 
 def export(wanted: Export) -> ModelCard:
@@ -81,11 +120,11 @@ def export(wanted: Export) -> ModelCard:
     work = wanted.work or wanted.out.with_suffix(".steps")
     for folder in (work, wanted.out.parent):
         folder.mkdir(parents=True, exist_ok=True)
-    extent = wanted.extent or usual_extent(wanted.model)
+    size = wanted.comparison or usual_size(wanted.model)
     steps = Steps(work)
-    _check_room(wanted, steps, extent)
+    _check_resources(wanted, steps, size)
     plain = steps.file("F16.gguf", _mark(wanted), lambda path: _convert(wanted, path))
-    metrics: dict[str, Any] = {"parity_f16": _measured(wanted, "F16", steps, extent)}
+    metrics: dict[str, Any] = {"parity_f16": _measured(wanted, "F16", steps, size)}
     finished = plain
     if wanted.kind != "F16":
         finished = steps.file(
@@ -93,7 +132,7 @@ def export(wanted: Export) -> ModelCard:
             _mark_of_kind(wanted, steps),
             lambda path: quantise(plain, path, wanted.kind),
         )
-        metrics[f"parity_{wanted.kind.lower()}"] = _measured(wanted, wanted.kind, steps, extent)
+        metrics[f"parity_{wanted.kind.lower()}"] = _measured(wanted, wanted.kind, steps, size)
         if wanted.accepted != 1.0:
             metrics["accepted_times_the_limits"] = wanted.accepted
     card = _card(wanted, steps.made(finished.name), metrics)
@@ -108,13 +147,14 @@ def export(wanted: Export) -> ModelCard:
 
 def _card(wanted: Export, sha256: str, metrics: dict[str, Any]) -> ModelCard:
     card = card_of_export(wanted.model, read_record(wanted.model), metrics=metrics)
+    passages = card.passages if wanted.passages is None else wanted.passages
     return replace(
         card,
         name=wanted.called,
         sha256=sha256,
         quantisation=wanted.kind,
         licence=wanted.licence,
-        passages=wanted.passages,
+        passages=passages,
     )
 
 
@@ -137,13 +177,15 @@ def _convert(wanted: Export, path: Path) -> None:
         write_gguf(wanted.model, path, name=wanted.called)
 
 
-def _measured(wanted: Export, kind: str, steps: Steps, extent: Extent) -> dict[str, Any]:
+def _measured(wanted: Export, kind: str, steps: Steps, size: ComparisonSize) -> dict[str, Any]:
     """Compares the GGUF of a kind with the model. Raises UnfaithfulModel, naming the step."""
-    texts = _written(wanted, steps, extent)
+    texts = _written(wanted, steps, size)
     reference = steps.file(
         "reference.npz",
         _mark_of_reference(wanted, steps),
-        lambda path: save_logits(path, reference_logits(wanted.model, [one.ids for one in texts])),
+        lambda path: save_logits(
+            path, reference_logits(wanted.model, [text.ids for text in texts])
+        ),
     )
     name, gguf = f"parity_{kind}.json", steps.folder / f"{kind}.gguf"
     measured = steps.file(
@@ -153,31 +195,31 @@ def _measured(wanted: Export, kind: str, steps: Steps, extent: Extent) -> dict[s
     )
     found = Parity(**json.loads(measured.read_text(encoding="utf-8")))
     if kind == "F16":
-        check(found, KINDS[kind].limits, step="convert")
+        check(found, QUANTISATIONS[kind].limits, step="convert")
     else:
-        check(found, KINDS[kind].limits.times(wanted.accepted), step=f"quantise to {kind}")
+        check(found, QUANTISATIONS[kind].limits.times(wanted.accepted), step=f"quantise to {kind}")
     return found.to_metrics()
 
 
-def _written(wanted: Export, steps: Steps, extent: Extent) -> Sequence[Written]:
+def _written(wanted: Export, steps: Steps, size: ComparisonSize) -> Sequence[Continuation]:
     """The prompts with what the float16 GGUF writes after them."""
     budget = _budget(wanted)
-    texts = prompts(wanted.model, wanted.examples, budget=budget, count=extent.prompts)
+    texts = prompts(wanted.model, wanted.examples, budget=budget, count=size.prompts)
     path = steps.file(
         "written.json",
-        fingerprint(steps.made("F16.gguf"), *texts, extent.tokens),
+        fingerprint(steps.made("F16.gguf"), *texts, size.tokens),
         lambda path: _write_json(
             path,
             [
-                asdict(one)
-                for one in written(
-                    steps.folder / "F16.gguf", texts, wanted.model, tokens=extent.tokens
+                asdict(text)
+                for text in continuations(
+                    steps.folder / "F16.gguf", texts, wanted.model, tokens=size.tokens
                 )
             ],
         ),
     )
     rows = json.loads(path.read_text(encoding="utf-8"))
-    return [Written(tuple(row["ids"]), row["prompt_tokens"]) for row in rows]
+    return [Continuation(tuple(row["ids"]), row["prompt_tokens"]) for row in rows]
 
 
 def _write_json(path: Path, value: object) -> None:
@@ -188,19 +230,19 @@ def _budget(wanted: Export) -> int:
     return prompt_budget(read_record(wanted.model))
 
 
-def _check_room(wanted: Export, steps: Steps, extent: Extent) -> None:
+def _check_resources(wanted: Export, steps: Steps, size: ComparisonSize) -> None:
     """Refuses before the first step what would fail in a later one."""
-    check_disk(steps.folder, bytes_to_write(wanted, steps, extent), step="export")
-    logits = memory_to_compare(wanted.model, budget=_budget(wanted), extent=extent)
+    check_disk(steps.folder, bytes_to_write(wanted, steps, size), step="export")
+    logits = memory_to_compare(wanted.model, budget=_budget(wanted), size=size)
     check_memory(12 * TensorFolder(wanted.model).largest + logits, step="export")
 
 
-def bytes_to_write(wanted: Export, steps: Steps, extent: Extent) -> int:
+def bytes_to_write(wanted: Export, steps: Steps, size: ComparisonSize) -> int:
     """What the steps will write that are not finished yet."""
     elements = TensorFolder(wanted.model).elements
     words = int(read_config_file(wanted.model).get("vocab_size", 0))
-    logits = 4 * words * (_budget(wanted) + extent.tokens) * extent.prompts
-    quantised = 0 if wanted.kind == "F16" else int(elements * KINDS[wanted.kind].bits / 8)
+    logits = 4 * words * (_budget(wanted) + size.tokens) * size.prompts
+    quantised = 0 if wanted.kind == "F16" else int(elements * QUANTISATIONS[wanted.kind].bits / 8)
     if not steps.has("F16.gguf", _mark(wanted)):
         return 2 * elements + quantised + logits
     if quantised and steps.has(f"{wanted.kind}.gguf", _mark_of_kind(wanted, steps)):

@@ -1,26 +1,6 @@
-"""What the converter must know of a family of models: names, numbers and the order of rows.
+"""The families of models that can be written as GGUF: names, numbers and the order of rows of each.
 
 Everything else of an export is the same for all of them.
-
-Rotary positions: how they are scaled, and which rows of a head they turn together.
-
-transformers turns the two halves of a head (or, for GPT-J, neighbours); llama.cpp has both ways
-too, but an architecture has only one of them. Where they differ, rows change their places, which
-changes nothing in the product of query and key.
-
-Llama, and what the families after it share with it: names and numbers of a gated decoder.
-
-Mistral: a Llama whose tokens see only so far back.
-
-Qwen2 (with Qwen2.5) and Qwen3: named like Llama, turned like transformers turns it.
-
-GPT-J, written as the architecture `phi2`, for llama.cpp has no graph for GPT-J.
-
-phi2 computes the same: attention and the inner layer stand side by side behind one norm, the
-activation is the same, a part of each head is turned. Two things differ. GPT-J turns neighbours
-and phi2 the halves, so rows change places; and phi2 has biases in the attention, which are zero.
-
-The families of models that can be written as GGUF: one module each, a table of names.
 """
 
 from __future__ import annotations
@@ -44,10 +24,37 @@ Numbers = Mapping[str, int | float | str]
 
 _LAYER = re.compile(r"\.(\d+)\.")
 _KINDS = ("weight", "bias")
-
-
-def _nothing(_config: Config) -> dict[str, Array]:
-    return {}
+LLAMA_NAMES = {
+    "model.embed_tokens": "token_embd",
+    "model.norm": "output_norm",
+    "lm_head": "output",
+    "model.layers.{n}.input_layernorm": "blk.{n}.attn_norm",
+    "model.layers.{n}.self_attn.q_proj": "blk.{n}.attn_q",
+    "model.layers.{n}.self_attn.k_proj": "blk.{n}.attn_k",
+    "model.layers.{n}.self_attn.v_proj": "blk.{n}.attn_v",
+    "model.layers.{n}.self_attn.o_proj": "blk.{n}.attn_output",
+    "model.layers.{n}.post_attention_layernorm": "blk.{n}.ffn_norm",
+    "model.layers.{n}.mlp.gate_proj": "blk.{n}.ffn_gate",
+    "model.layers.{n}.mlp.up_proj": "blk.{n}.ffn_up",
+    "model.layers.{n}.mlp.down_proj": "blk.{n}.ffn_down",
+}
+QWEN3_NORMS = {
+    "model.layers.{n}.self_attn.q_norm": "blk.{n}.attn_q_norm",
+    "model.layers.{n}.self_attn.k_norm": "blk.{n}.attn_k_norm",
+}
+GPTJ_NAMES = {
+    "transformer.wte": "token_embd",
+    "transformer.ln_f": "output_norm",
+    "lm_head": "output",
+    "transformer.h.{n}.ln_1": "blk.{n}.attn_norm",
+    "transformer.h.{n}.attn.q_proj": "blk.{n}.attn_q",
+    "transformer.h.{n}.attn.k_proj": "blk.{n}.attn_k",
+    "transformer.h.{n}.attn.v_proj": "blk.{n}.attn_v",
+    "transformer.h.{n}.attn.out_proj": "blk.{n}.attn_output",
+    "transformer.h.{n}.mlp.fc_in": "blk.{n}.ffn_up",
+    "transformer.h.{n}.mlp.fc_out": "blk.{n}.ffn_down",
+}
+_ACTIVATIONS = ("gelu_new", "gelu_pytorch_tanh", "gelu_fast")
 
 
 @dataclass(frozen=True)
@@ -65,7 +72,7 @@ class Family:
     names: Mapping[str, str]
     numbers: Callable[[Config], Numbers]
     row_order: Callable[[str, Config], Array | None]
-    added: Callable[[Config], Mapping[str, Array]] = _nothing
+    added: Callable[[Config], Mapping[str, Array]] = lambda _config: {}
 
     def gguf_name(self, tensor: str) -> str:
         """The GGUF's name of a tensor. Raises UnusableModel if it has no place there."""
@@ -98,6 +105,18 @@ def read_config_file(model: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise UnusableModel(f"{model} has no config.json that can be read: {error}.") from error
     return config
+
+
+def family_of(config: Config) -> Family:
+    """The family of a model's config. Raises UnusableModel for one that is not known here."""
+    architecture = (config.get("architectures") or ["none"])[0]
+    if architecture not in FAMILIES:
+        raise UnusableModel(
+            f"The architecture {architecture} cannot be written as GGUF here; "
+            f"{', '.join(FAMILIES)} can. llama.cpp's own converter may know it: "
+            "`export --converter PATH/convert_hf_to_gguf.py`."
+        )
+    return FAMILIES[architecture]
 
 
 def rope(config: Config) -> dict[str, object]:
@@ -155,15 +174,20 @@ def llama3_factors(config: Config, head_size: int) -> Array | None:
 
 
 def halves_as_neighbours(heads: int, size: int) -> Array:
-    """The order of rows that makes neighbours of what stood in the two halves of a head."""
-    one = np.arange(size).reshape(2, size // 2).T.ravel()
-    return _for_each_head(one, heads, size)
+    """The order of rows that makes neighbours of what stood in the two halves of a head.
+
+    transformers turns the two halves of a head together (or, for GPT-J, neighbours); llama.cpp has
+    both ways too, but an architecture has only one of them. Where they differ, rows change their
+    places, which changes nothing in the product of query and key.
+    """
+    order = np.arange(size).reshape(2, size // 2).T.ravel()
+    return _for_each_head(order, heads, size)
 
 
 def neighbours_as_halves(heads: int, size: int, turned: int) -> Array:
     """The opposite, where only the first `turned` rows of a head are turned."""
-    one = np.concatenate([np.arange(turned).reshape(-1, 2).T.ravel(), np.arange(turned, size)])
-    return _for_each_head(one, heads, size)
+    order = np.concatenate([np.arange(turned).reshape(-1, 2).T.ravel(), np.arange(turned, size)])
+    return _for_each_head(order, heads, size)
 
 
 def _for_each_head(order: Array, heads: int, size: int) -> Array:
@@ -174,22 +198,6 @@ def _number(value: object) -> float:
     if not isinstance(value, int | float):
         raise UnusableModel(f"config.json gives {value!r} where a number belongs.")
     return float(value)
-
-
-LLAMA_NAMES = {
-    "model.embed_tokens": "token_embd",
-    "model.norm": "output_norm",
-    "lm_head": "output",
-    "model.layers.{n}.input_layernorm": "blk.{n}.attn_norm",
-    "model.layers.{n}.self_attn.q_proj": "blk.{n}.attn_q",
-    "model.layers.{n}.self_attn.k_proj": "blk.{n}.attn_k",
-    "model.layers.{n}.self_attn.v_proj": "blk.{n}.attn_v",
-    "model.layers.{n}.self_attn.o_proj": "blk.{n}.attn_output",
-    "model.layers.{n}.post_attention_layernorm": "blk.{n}.ffn_norm",
-    "model.layers.{n}.mlp.gate_proj": "blk.{n}.ffn_gate",
-    "model.layers.{n}.mlp.up_proj": "blk.{n}.ffn_up",
-    "model.layers.{n}.mlp.down_proj": "blk.{n}.ffn_down",
-}
 
 
 def head_size(config: Config) -> int:
@@ -261,34 +269,13 @@ def _mistral_numbers(config: Config) -> Numbers:
 MISTRAL = Family("MistralForCausalLM", "llama", LLAMA_NAMES, _mistral_numbers, row_order)
 
 
-_NORMS = {
-    "model.layers.{n}.self_attn.q_norm": "blk.{n}.attn_q_norm",
-    "model.layers.{n}.self_attn.k_norm": "blk.{n}.attn_k_norm",
-}
-
-
 def _qwen_numbers(config: Config) -> Numbers:
     window = config.get("sliding_window") if config.get("use_sliding_window") else None
     return within_window(numbers(config), window)
 
 
 QWEN2 = Family("Qwen2ForCausalLM", "qwen2", LLAMA_NAMES, _qwen_numbers, stay)
-QWEN3 = Family("Qwen3ForCausalLM", "qwen3", LLAMA_NAMES | _NORMS, _qwen_numbers, stay)
-
-
-GPTJ_NAMES = {
-    "transformer.wte": "token_embd",
-    "transformer.ln_f": "output_norm",
-    "lm_head": "output",
-    "transformer.h.{n}.ln_1": "blk.{n}.attn_norm",
-    "transformer.h.{n}.attn.q_proj": "blk.{n}.attn_q",
-    "transformer.h.{n}.attn.k_proj": "blk.{n}.attn_k",
-    "transformer.h.{n}.attn.v_proj": "blk.{n}.attn_v",
-    "transformer.h.{n}.attn.out_proj": "blk.{n}.attn_output",
-    "transformer.h.{n}.mlp.fc_in": "blk.{n}.ffn_up",
-    "transformer.h.{n}.mlp.fc_out": "blk.{n}.ffn_down",
-}
-_ACTIVATIONS = ("gelu_new", "gelu_pytorch_tanh", "gelu_fast")
+QWEN3 = Family("Qwen3ForCausalLM", "qwen3", LLAMA_NAMES | QWEN3_NORMS, _qwen_numbers, stay)
 
 
 def _turned(config: Config) -> int:
@@ -315,14 +302,14 @@ def _gptj_numbers(config: Config) -> Numbers:
     }
 
 
-def _row_order(module: str, config: Config) -> Array | None:
+def _gptj_row_order(module: str, config: Config) -> Array | None:
     if not module.endswith((".q_proj", ".k_proj")):
         return None
     heads = int(config["n_head"])
     return neighbours_as_halves(heads, int(config["n_embd"]) // heads, _turned(config))
 
 
-def _added(config: Config) -> dict[str, Array]:
+def _no_biases(config: Config) -> dict[str, Array]:
     nothing = np.zeros(int(config["n_embd"]), dtype=np.float32)
     return {
         f"blk.{layer}.attn_{part}.bias": nothing
@@ -331,19 +318,11 @@ def _added(config: Config) -> dict[str, Array]:
     }
 
 
-GPTJ = Family("GPTJForCausalLM", "phi2", GPTJ_NAMES, _gptj_numbers, _row_order, _added)
+GPTJ = Family("GPTJForCausalLM", "phi2", GPTJ_NAMES, _gptj_numbers, _gptj_row_order, _no_biases)
+"""Written as `phi2`, for llama.cpp has no graph for GPT-J, and phi2 computes the same: attention
+and the inner layer stand side by side behind one norm, the activation is the same, a part of each
+head is turned. Two things differ. GPT-J turns neighbours and phi2 the halves, so rows change
+places; and phi2 has biases in the attention, which are zero."""
 
 
-FAMILIES = {one.architecture: one for one in (LLAMA, MISTRAL, QWEN2, QWEN3, GPTJ)}
-
-
-def family_of(config: Config) -> Family:
-    """The family of a model's config. Raises UnusableModel for one that is not known here."""
-    architecture = (config.get("architectures") or ["none"])[0]
-    if architecture not in FAMILIES:
-        raise UnusableModel(
-            f"The architecture {architecture} cannot be written as GGUF here; "
-            f"{', '.join(FAMILIES)} can. llama.cpp's own converter may know it: "
-            "`export --converter PATH/convert_hf_to_gguf.py`."
-        )
-    return FAMILIES[architecture]
+FAMILIES = {family.architecture: family for family in (LLAMA, MISTRAL, QWEN2, QWEN3, GPTJ)}

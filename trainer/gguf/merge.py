@@ -5,8 +5,6 @@ to NF4 and unpacked again, as in training, and the adapter's product is added, s
 computes what was trained. Adding it to the original weights gives a slightly other model that
 answers about as well; it is what an adapter on a shared base computes. Packing the sum again
 rounds the adapter's small changes away with it, so that is not to be had.
-
-An adapter as peft saves it: pairs of small matrices whose product is added to a layer.
 """
 
 from __future__ import annotations
@@ -25,12 +23,14 @@ from tqdm import tqdm
 
 from backend.domain.errors import BadSettings, UnusableModel
 from backend.system.resources import check_disk, check_memory
-from trainer.gguf.tensor_files import TensorFolder, write_tensors
 from trainer.record import Record, read_record, write_record
+from trainer.tensor_files import TensorFolder, write_tensors
 from trainer.tuning.quantised_base import BLOCK, packed_layers
 from trainer.tuning.settings import TrainingSettings
 
 Into = Literal["trained", "original"]
+_PREFIX = "base_model.model."
+_NOT_PLAIN = ("use_dora", "modules_to_save", "lora_bias", "rank_pattern", "alpha_pattern")
 _COPIED = (
     "tokenizer.json",
     "tokenizer.model",
@@ -42,6 +42,32 @@ _COPIED = (
     "chat_template.jinja",
     "generation_config.json",
 )
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """An adapter as peft saves it: by layer a pair of matrices, whose scaled product is added."""
+
+    weights: TensorFolder
+    rank: int
+    scale: float
+
+    def layers(self) -> list[str]:
+        """The layers it changes, in the file's order."""
+        names = (name.removeprefix(_PREFIX) for name in self.weights.shapes)
+        return list(dict.fromkeys(name.rsplit(".lora_", 1)[0] for name in names))
+
+    def pair(self, layer: str) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """The matrices down to the rank and up again, or None for a layer it does not change."""
+        down, up = (f"{_PREFIX}{layer}.lora_{side}.weight" for side in "AB")
+        if down not in self.weights.shapes:
+            return None
+        return self.weights.read(down).float(), self.weights.read(up).float()
+
+    def change(self, layer: str) -> torch.Tensor | None:
+        """What is added to a layer's weight, or None."""
+        pair = self.pair(layer)
+        return None if pair is None else self.scale * (pair[1] @ pair[0])
 
 
 def merge(*, base: Path, adapter: Path, out: Path, into: Into = "trained") -> Path:
@@ -76,6 +102,34 @@ def through_four_bits(weight: torch.Tensor) -> torch.Tensor:
     )
     unpacked: torch.Tensor = dequantize_4bit(packed, state)
     return unpacked
+
+
+def read_adapter(folder: Path) -> Adapter:
+    """The adapter in a folder. Raises UnusableModel if there is none, or it is no plain LoRA."""
+    try:
+        text = (folder / "adapter_config.json").read_text(encoding="utf-8")
+        config: Mapping[str, Any] = json.loads(text)
+    except (OSError, ValueError) as error:
+        raise UnusableModel(f"{folder} holds no adapter: {error}. Train one first.") from error
+    strange = [name for name in _NOT_PLAIN if config.get(name)]
+    if strange:
+        raise UnusableModel(
+            f"The adapter in {folder} is no plain LoRA: it has {', '.join(strange)}. Train it "
+            "with `python -m trainer train`."
+        )
+    rank = int(config["r"])
+    shrunk = math.sqrt(rank) if config.get("use_rslora") else rank
+    return Adapter(TensorFolder(folder), rank, config["lora_alpha"] / shrunk)
+
+
+def check_layers(adapter: Adapter, known: frozenset[str]) -> None:
+    """Raises UnusableModel if the adapter changes layers that a base has not."""
+    unknown = [layer for layer in adapter.layers() if layer not in known]
+    if unknown:
+        raise UnusableModel(
+            f"The adapter changes {unknown[0]} and {len(unknown) - 1} more layers that this base "
+            "does not have. Give the base it was trained on."
+        )
 
 
 def _merged(
@@ -116,62 +170,3 @@ def _copy_the_rest(base: Path, adapter: Path, out: Path) -> None:
         for folder in (base, adapter):
             if (folder / name).exists():
                 shutil.copyfile(folder / name, out / name)
-
-
-ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
-_PREFIX = "base_model.model."
-_NOT_PLAIN = ("use_dora", "modules_to_save", "lora_bias", "rank_pattern", "alpha_pattern")
-
-
-@dataclass(frozen=True)
-class Adapter:
-    """The pairs of small matrices by layer, and what their product is scaled by."""
-
-    weights: TensorFolder
-    rank: int
-    scale: float
-
-    def layers(self) -> list[str]:
-        """The layers it changes, in the file's order."""
-        names = (name.removeprefix(_PREFIX) for name in self.weights.shapes)
-        return list(dict.fromkeys(name.rsplit(".lora_", 1)[0] for name in names))
-
-    def pair(self, layer: str) -> tuple[torch.Tensor, torch.Tensor] | None:
-        """The matrices down to the rank and up again, or None for a layer it does not change."""
-        down, up = (f"{_PREFIX}{layer}.lora_{side}.weight" for side in "AB")
-        if down not in self.weights.shapes:
-            return None
-        return self.weights.read(down).float(), self.weights.read(up).float()
-
-    def change(self, layer: str) -> torch.Tensor | None:
-        """What is added to a layer's weight, or None."""
-        pair = self.pair(layer)
-        return None if pair is None else self.scale * (pair[1] @ pair[0])
-
-
-def read_adapter(folder: Path) -> Adapter:
-    """The adapter in a folder. Raises UnusableModel if there is none, or it is no plain LoRA."""
-    try:
-        text = (folder / "adapter_config.json").read_text(encoding="utf-8")
-        config: Mapping[str, Any] = json.loads(text)
-    except (OSError, ValueError) as error:
-        raise UnusableModel(f"{folder} holds no adapter: {error}. Train one first.") from error
-    strange = [name for name in _NOT_PLAIN if config.get(name)]
-    if strange:
-        raise UnusableModel(
-            f"The adapter in {folder} is no plain LoRA: it has {', '.join(strange)}. Train it "
-            "with `python -m trainer train`."
-        )
-    rank = int(config["r"])
-    shrunk = math.sqrt(rank) if config.get("use_rslora") else rank
-    return Adapter(TensorFolder(folder), rank, config["lora_alpha"] / shrunk)
-
-
-def check_layers(adapter: Adapter, known: frozenset[str]) -> None:
-    """Raises UnusableModel if the adapter changes layers that a base has not."""
-    unknown = [one for one in adapter.layers() if one not in known]
-    if unknown:
-        raise UnusableModel(
-            f"The adapter changes {unknown[0]} and {len(unknown) - 1} more layers that this base "
-            "does not have. Give the base it was trained on."
-        )

@@ -1,4 +1,4 @@
-"""The model card of an export: what its folder knows of how it was made."""
+"""The model card of an export, beside its GGUF: what is known of how it was made."""
 
 from __future__ import annotations
 
@@ -12,12 +12,7 @@ from transformers import AutoTokenizer
 
 from backend.domain.model_card import ModelCard
 from trainer.gguf.convert import context_tokens
-from trainer.record import Record
-
-
-def card_path(gguf: Path) -> Path:
-    """Where the card of a GGUF lies: beside it."""
-    return gguf.with_name(f"{gguf.stem}.model_card.json")
+from trainer.record import Record, card_path
 
 
 def card_of(gguf: Path) -> ModelCard | None:
@@ -44,13 +39,14 @@ def card_of_export(model: Path, made: Record | None, *, metrics: Mapping[str, An
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         context_tokens=context_tokens(model),
         prompt_tokens=record.prompt_tokens,
+        passages=record.passages,
         metrics={**metrics, **_losses(record), **_settings(record)},
     )
 
 
 def _losses(record: Record) -> dict[str, float]:
     """Before the training, and of the weights that won: those with the least."""
-    losses = [one["loss"] for one in record.history.get("validation") or []]
+    losses = [measurement["loss"] for measurement in record.history.get("validation") or []]
     if not losses:
         return {}
     return {

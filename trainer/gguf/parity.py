@@ -1,11 +1,6 @@
 """Compares a model in transformers with its GGUF in llama.cpp, token by token.
 
 A converter that is a little wrong still writes fluent text, so looking at text proves nothing.
-
-Tickets to compare two forms of a model on, where nobody gave any: varied on purpose.
-
-Numbers, lists, code, capitals, several scripts and signs, for these are what tokenizers split in
-different ways.
 """
 
 from __future__ import annotations
@@ -21,12 +16,11 @@ from transformers import AutoTokenizer
 from backend.domain.errors import UnfaithfulModel
 from backend.domain.example import Example
 from backend.domain.prompt import render
-from trainer.chat_format import GgufDialect, TokenizerDialect, prompt_text, served_tokenizer
+from trainer.chat_format import GgufChatFormat, TokenizerChatFormat, prompt_text, served_tokenizer
 from trainer.gguf.families import read_config_file
-from trainer.gguf.loading import opened
-from trainer.gguf.quantise import Limits
-from trainer.gguf.reference import Logits
-from trainer.gguf.tensor_files import TensorFolder
+from trainer.gguf.logits import Logits, opened
+from trainer.gguf.quantise import ParityLimits
+from trainer.tensor_files import TensorFolder
 
 QUESTIONS = (
     "How do I reset my password? The link does not arrive.",
@@ -60,20 +54,24 @@ _LARGE = 1_000_000_000
 
 
 @dataclass(frozen=True)
-class Extent:
+class ComparisonSize:
     """How much is compared: so many prompts and so many tokens written after each."""
 
     prompts: int = len(QUESTIONS)
     tokens: int = 50
 
 
-def usual_extent(model: Path) -> Extent:
+def usual_size(model: Path) -> ComparisonSize:
     """Less for large models, since each token takes a second or more on a CPU."""
-    return Extent() if TensorFolder(model).elements < _LARGE else Extent(prompts=4, tokens=16)
+    return (
+        ComparisonSize()
+        if TensorFolder(model).elements < _LARGE
+        else ComparisonSize(prompts=4, tokens=16)
+    )
 
 
 @dataclass(frozen=True)
-class Written:
+class Continuation:
     """A prompt and what the float16 GGUF wrote after it, as token ids."""
 
     ids: tuple[int, ...]
@@ -110,48 +108,55 @@ def prompts(
     model: Path, examples: Sequence[Example] = (), *, budget: int, count: int = len(QUESTIONS)
 ) -> list[str]:
     """Rendered prompts to compare on: of these examples first, then of varied questions."""
-    dialect = TokenizerDialect(served_tokenizer(model))
-    rendering = [render(one.question, one.passages, budget=budget) for one in examples[:count]]
+    chat_format = TokenizerChatFormat(served_tokenizer(model))
+    rendering = [
+        render(example.question, example.passages, budget=budget) for example in examples[:count]
+    ]
     more = QUESTIONS[: count - len(rendering)]
     rendering += [render(question, budget=budget) for question in more]
-    return [prompt_text(one.messages, dialect) for one in rendering]
+    return [prompt_text(rendered.messages, chat_format) for rendered in rendering]
 
 
-def written(
+def continuations(
     gguf: Path, texts: Sequence[str], model: Path, *, tokens: int, lora: Path | None = None
-) -> list[Written]:
+) -> list[Continuation]:
     """What the GGUF writes after each text, taking the likeliest token each time.
 
     Raises UnfaithfulModel if it does not even split the texts as the model's own tokenizer does.
     """
-    dialect = TokenizerDialect(AutoTokenizer.from_pretrained(model))
-    ids = [dialect.ids(text) for text in texts]
+    chat_format = TokenizerChatFormat(AutoTokenizer.from_pretrained(model))
+    ids = [chat_format.ids(text) for text in texts]
     with opened(gguf, context=max(map(len, ids)) + tokens, lora=lora) as loaded:
         _check_ids(loaded, texts, ids)
         return [
-            Written((*one, *_greedy(loaded, one, tokens)), prompt_tokens=len(one)) for one in ids
+            Continuation((*prompt, *_greedy(loaded, prompt, tokens)), prompt_tokens=len(prompt))
+            for prompt in ids
         ]
 
 
 def parity(
-    gguf: Path, texts: Sequence[Written], reference: Iterable[Logits], *, lora: Path | None = None
+    gguf: Path,
+    texts: Sequence[Continuation],
+    reference: Iterable[Logits],
+    *,
+    lora: Path | None = None,
 ) -> Parity:
     """Compares the GGUF with the reference's logits for the same texts."""
-    with opened(gguf, context=max(len(one.ids) for one in texts), lora=lora) as loaded:
+    with opened(gguf, context=max(len(text.ids) for text in texts), lora=lora) as loaded:
         found = [
-            compared(one, expected, _logits(loaded, one.ids))
-            for one, expected in zip(texts, reference, strict=True)
+            compared(text, expected, _logits(loaded, text.ids))
+            for text, expected in zip(texts, reference, strict=True)
         ]
-    positions = sum(one["positions"] for one in found)
-    counted = sum(one["counted"] for one in found)
+    positions = sum(sums["positions"] for sums in found)
+    counted = sum(sums["counted"] for sums in found)
 
     def total(name: str) -> float:
-        return float(sum(one[name] for one in found))
+        return float(sum(sums[name] for sums in found))
 
     losses = total("reference_loss") / counted, total("loss") / counted
     return Parity(
         kl=total("kl") / positions,
-        largest_difference=max(one["largest"] for one in found),
+        largest_difference=max(sums["largest"] for sums in found),
         same_top=total("same_top") / positions,
         same_greedy=total("same_greedy") / len(found),
         reference_loss=losses[0],
@@ -159,11 +164,11 @@ def parity(
         perplexity_change=float(np.exp(losses[1] - losses[0]) - 1),
         prompts=len(found),
         positions=int(positions),
-        lost_lead=max(one["lost_lead"] for one in found),
+        lost_lead=max(sums["lost_lead"] for sums in found),
     )
 
 
-def check(found: Parity, limits: Limits, *, step: str) -> None:
+def check(found: Parity, limits: ParityLimits, *, step: str) -> None:
     """Raises UnfaithfulModel, which names the step, if the two forms are too far apart."""
     if (
         found.kl <= limits.kl
@@ -180,23 +185,23 @@ def check(found: Parity, limits: Limits, *, step: str) -> None:
     )
 
 
-def memory_to_compare(model: Path, *, budget: int, extent: Extent) -> int:
+def memory_to_compare(model: Path, *, budget: int, size: ComparisonSize) -> int:
     """Bytes of logits that lie side by side while texts of this length are compared."""
     words = int(read_config_file(model).get("vocab_size", 0))
-    return _LOGITS_SIDE_BY_SIDE * 4 * words * (budget + extent.tokens)
+    return _LOGITS_SIDE_BY_SIDE * 4 * words * (budget + size.tokens)
 
 
 def _check_ids(loaded: Any, texts: Sequence[str], ids: Sequence[list[int]]) -> None:
-    dialect = GgufDialect(loaded)
+    chat_format = GgufChatFormat(loaded)
     for text, expected in zip(texts, ids, strict=True):
-        if dialect.ids(text) != expected:
+        if chat_format.ids(text) != expected:
             raise UnfaithfulModel(
                 "The step 'vocabulary' changed the tokenizer: llama.cpp splits this text into "
                 f"other tokens than transformers: {text[:80]!r}."
             )
 
 
-def compared(text: Written, expected: Logits, got: Logits) -> dict[str, float]:
+def compared(text: Continuation, expected: Logits, got: Logits) -> dict[str, float]:
     """Sums over the text's positions; some rows at a time, for in float64 they take much room."""
     sums = dict.fromkeys(("kl", "same_top", "reference_loss", "loss"), 0.0)
     largest, lost_lead, same_greedy = 0.0, 0.0, True
@@ -213,8 +218,8 @@ def compared(text: Written, expected: Logits, got: Logits) -> dict[str, float]:
         read = max(0, min(text.prompt_tokens - 1 - start, len(followed)))
         sums["reference_loss"] -= float(ours[np.arange(read), followed[:read]].sum())
         sums["loss"] -= float(theirs[np.arange(read), followed[:read]].sum())
-        for one in (favourite, other):
-            same_greedy &= bool((one[read : len(followed)] == followed[read:]).all())
+        for choice in (favourite, other):
+            same_greedy &= bool((choice[read : len(followed)] == followed[read:]).all())
     counted = text.prompt_tokens - 1
     more = {"largest": largest, "lost_lead": lost_lead, "same_greedy": float(same_greedy)}
     return {**sums, **more, "positions": len(expected), "counted": counted}

@@ -14,33 +14,37 @@ from backend.system.files import whole_file
 
 
 @dataclass(frozen=True)
-class Limits:
+class ParityLimits:
     """How far a form of a model may be from the model it came from; KL in nats a token."""
 
     kl: float
     perplexity_change: float
     same_top: float = 0.0
 
-    def times(self, factor: float) -> Limits:
-        """Limits so many times as wide."""
-        return Limits(self.kl * factor, self.perplexity_change * factor, self.same_top / factor)
+    def times(self, factor: float) -> ParityLimits:
+        """ParityLimits so many times as wide."""
+        return ParityLimits(
+            self.kl * factor, self.perplexity_change * factor, self.same_top / factor
+        )
 
 
 @dataclass(frozen=True)
-class Kind:
+class Quantisation:
     """A quantisation: llama.cpp's number, bits for a weight, and how far it may lead away."""
 
     number: int
     bits: float
-    limits: Limits
+    limits: ParityLimits
 
 
-KINDS = {
-    "F16": Kind(llama_cpp.LLAMA_FTYPE_MOSTLY_F16, 16.0, Limits(1e-4, 1e-3, same_top=0.99)),
-    "Q8_0": Kind(llama_cpp.LLAMA_FTYPE_MOSTLY_Q8_0, 8.5, Limits(3e-3, 0.01)),
-    "Q6_K": Kind(llama_cpp.LLAMA_FTYPE_MOSTLY_Q6_K, 6.6, Limits(1.2e-2, 0.02)),
-    "Q5_K_M": Kind(llama_cpp.LLAMA_FTYPE_MOSTLY_Q5_K_M, 5.7, Limits(2.2e-2, 0.03)),
-    "Q4_K_M": Kind(llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_K_M, 4.9, Limits(6.2e-2, 0.06)),
+QUANTISATIONS = {
+    "F16": Quantisation(
+        llama_cpp.LLAMA_FTYPE_MOSTLY_F16, 16.0, ParityLimits(1e-4, 1e-3, same_top=0.99)
+    ),
+    "Q8_0": Quantisation(llama_cpp.LLAMA_FTYPE_MOSTLY_Q8_0, 8.5, ParityLimits(3e-3, 0.01)),
+    "Q6_K": Quantisation(llama_cpp.LLAMA_FTYPE_MOSTLY_Q6_K, 6.6, ParityLimits(1.2e-2, 0.02)),
+    "Q5_K_M": Quantisation(llama_cpp.LLAMA_FTYPE_MOSTLY_Q5_K_M, 5.7, ParityLimits(2.2e-2, 0.03)),
+    "Q4_K_M": Quantisation(llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_K_M, 4.9, ParityLimits(6.2e-2, 0.06)),
 }
 """The limits are twice what llama.cpp's `tools/perplexity/README.md` tells of Llama 3 8B, which
 suffers more than most: KL 0.0014, 0.0055, 0.011 and 0.031. Four trained models of some million
@@ -59,18 +63,20 @@ def quiet() -> None:
     llama_cpp.llama_log_set(_SAY_NOTHING, ctypes.c_void_p(0))
 
 
-def check_kind(kind: str) -> None:
+def check_quantisation(kind: str) -> None:
     """Raises BadSettings for a quantisation that does not exist here."""
-    if kind not in KINDS:
-        raise BadSettings(f"There is no quantisation {kind!r}; there is {', '.join(KINDS)}.")
+    if kind not in QUANTISATIONS:
+        raise BadSettings(
+            f"There is no quantisation {kind!r}; there is {', '.join(QUANTISATIONS)}."
+        )
 
 
 def quantise(source: Path, out: Path, kind: str) -> None:
     """Writes the GGUF `source` to `out` in another quantisation. Raises UnusableModel."""
-    check_kind(kind)
+    check_quantisation(kind)
     quiet()
     parameters = llama_cpp.llama_model_quantize_default_params()
-    parameters.ftype = KINDS[kind].number
+    parameters.ftype = QUANTISATIONS[kind].number
     with whole_file(out) as unfinished:
         result = llama_cpp.llama_model_quantize(
             str(source).encode(), str(unfinished).encode(), ctypes.byref(parameters)

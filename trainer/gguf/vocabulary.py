@@ -1,21 +1,4 @@
-"""Carries a tokenizer into a GGUF so that llama.cpp makes the same token ids of every text.
-
-Byte-level BPE: the vocabularies of GPT-2, GPT-J, Llama 3, Qwen and SmolLM.
-
-They differ in how they split a text before they look for tokens. llama.cpp has these splits under
-names; a split that is none of them cannot be written.
-
-SentencePiece: the vocabularies of Llama 1 and 2, Mistral and TinyLlama.
-
-llama.cpp joins the two neighbours whose piece has the best score; transformers joins by a list of
-merges and keeps no scores. So the scores are written by the order of the merges: a piece that is
-made earlier scores higher. That is the tokenizer the model was tuned with, also where
-`tokenizer.model` is lost, as transformers does not save it, or orders pieces in another way: read
-from LLaMA-2's file alone, transformers 5 joins spaces first and sentencepiece last. A converter
-that gives all pieces one score writes a file that splits nearly every text wrongly.
-
-What a tokenizer is made of, read once: tokens by number, their kinds, what it puts around.
-"""
+"""Carries a tokenizer into a GGUF so that llama.cpp makes the same token ids of every text."""
 
 from __future__ import annotations
 
@@ -29,7 +12,60 @@ import gguf
 from transformers import AutoTokenizer
 
 from backend.domain.errors import UnusableModel
-from trainer.chat_format import SPACE, TokenizerDialect
+from trainer.chat_format import SPACE, TokenizerChatFormat
+
+_WORDS = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}%s| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+_UPPER, _LOWER = r"\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}", r"\p{Ll}\p{Lm}\p{Lo}\p{M}"
+_CASED = (
+    rf"[^\r\n\p{{L}}\p{{N}}]?[{_UPPER}]*[{_LOWER}]+|[^\r\n\p{{L}}\p{{N}}]?[{_UPPER}]+[{_LOWER}]*"
+    r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+SPLITS = {
+    ("ByteLevel",): "gpt-2",
+    ("Digits", "ByteLevel"): "smollm",
+    (_WORDS % "{1,3}",): "llama-bpe",
+    (_WORDS % "",): "qwen2",
+    (_CASED,): "tekken",
+}
+"""How a byte-level tokenizer splits a text before it looks for tokens: llama.cpp's name for it."""
+_NEVER_JOINED = -1e6
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """A tokenizer as transformers loads it, and its parts as plain values."""
+
+    folder: Path
+    tokenizer: Any
+    parts: Mapping[str, Any]
+    rows: int
+    """Height of the embedding; rows without a token are padding."""
+
+    @property
+    def added(self) -> Mapping[int, Mapping[str, Any]]:
+        """Tokens beside the vocabulary proper, by number."""
+        return {token["id"]: token for token in self.parts.get("added_tokens", ())}
+
+    def tokens(self) -> tuple[list[str], list[int]]:
+        """The text of each row's token, and its kind in a GGUF."""
+        by_id = {number: token for token, number in self.tokenizer.get_vocab().items()}
+        texts = [by_id.get(number, f"[PAD{number}]") for number in range(self.rows)]
+        return texts, [self._kind(number, by_id) for number in range(self.rows)]
+
+    def _kind(self, number: int, by_id: Mapping[int, str]) -> int:
+        if number not in by_id:
+            return int(gguf.TokenType.UNUSED)
+        if number not in self.added:
+            return int(gguf.TokenType.NORMAL)
+        special = self.added[number]["special"]
+        return int(gguf.TokenType.CONTROL if special else gguf.TokenType.USER_DEFINED)
+
+    def ids(self, text: str) -> list[int]:
+        """The numbers of a text's tokens, with nothing put around them."""
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 def add_vocabulary(writer: Any, model: Path, *, rows: int) -> None:
@@ -51,27 +87,14 @@ def add_vocabulary(writer: Any, model: Path, *, rows: int) -> None:
     add_special_tokens(writer, vocabulary)
 
 
-_WORDS = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}%s| ?[^\s\p{L}\p{N}]+[\r\n]*"
-    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
-_UPPER, _LOWER = r"\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}", r"\p{Ll}\p{Lm}\p{Lo}\p{M}"
-_CASED = (
-    rf"[^\r\n\p{{L}}\p{{N}}]?[{_UPPER}]*[{_LOWER}]+|[^\r\n\p{{L}}\p{{N}}]?[{_UPPER}]+[{_LOWER}]*"
-    r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
-SPLITS = {
-    ("ByteLevel",): "gpt-2",
-    ("Digits", "ByteLevel"): "smollm",
-    (_WORDS % "{1,3}",): "llama-bpe",
-    (_WORDS % "",): "qwen2",
-    (_CASED,): "tekken",
-}
-"""The steps of a split by llama.cpp's name for it."""
+def read_vocabulary(folder: Path, *, rows: int) -> Vocabulary:
+    """The tokenizer of a model's folder."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    return Vocabulary(folder, tokenizer, json.loads(tokenizer.backend_tokenizer.to_str()), rows)
 
 
 def is_byte_level(parts: Mapping[str, Any]) -> bool:
-    """Whether this is a BPE over bytes written as letters."""
+    """Whether this is a BPE over bytes: GPT-2, GPT-J, Llama 3, Qwen, SmolLM."""
     kinds = [step.get("type") for step in _steps(parts)]
     return parts["model"]["type"] == "BPE" and "ByteLevel" in kinds
 
@@ -85,7 +108,7 @@ def add_byte_level(writer: Any, vocabulary: Vocabulary) -> None:
     writer.add_token_list(texts)
     writer.add_token_types(kinds)
     writer.add_token_merges(
-        [one if isinstance(one, str) else " ".join(one) for one in parts["model"]["merges"]]
+        [merge if isinstance(merge, str) else " ".join(merge) for merge in parts["model"]["merges"]]
     )
 
 
@@ -119,11 +142,8 @@ def _step_name(step: Mapping[str, Any]) -> str:
     return f"another {step['type']}"
 
 
-_NEVER_JOINED = -1e6
-
-
 def is_sentence_piece(parts: Mapping[str, Any]) -> bool:
-    """Whether this is a SentencePiece BPE that writes unknown letters as bytes."""
+    """Whether this is a SentencePiece BPE: Llama 1 and 2, Mistral, TinyLlama."""
     return parts["model"]["type"] == "BPE" and bool(parts["model"].get("byte_fallback"))
 
 
@@ -146,11 +166,17 @@ def add_sentence_piece(writer: Any, vocabulary: Vocabulary) -> None:
     )
     writer.add_token_scores(scores)
     writer.add_token_types(kinds)
-    writer.add_add_space_prefix(TokenizerDialect(vocabulary.tokenizer).space_in_front)
+    writer.add_add_space_prefix(TokenizerChatFormat(vocabulary.tokenizer).space_in_front)
 
 
 def scores_by_merges(merges: list[Any], texts: list[str]) -> list[float]:
     """The score of each piece by the first merge that makes it; only their order counts.
+
+    llama.cpp joins the two neighbours whose piece has the best score; transformers joins by a list
+    of merges and keeps no scores. Those of `tokenizer.model` are not to be had where that file is
+    lost, as transformers does not save it, and may order pieces in another way: read from
+    LLaMA-2's file alone, transformers 5 joins spaces first and sentencepiece last. A converter
+    that gives all pieces one score writes a file that splits nearly every text wrongly.
 
     Merges that make the same piece are neighbours in the list; llama.cpp then takes the one
     further left.
@@ -167,46 +193,6 @@ def scores_by_merges(merges: list[Any], texts: list[str]) -> list[float]:
 
 def _is_byte(text: str) -> bool:
     return len(text) == 6 and text.startswith("<0x") and text.endswith(">")
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """A tokenizer as transformers loads it, and its parts as plain values."""
-
-    folder: Path
-    tokenizer: Any
-    parts: Mapping[str, Any]
-    rows: int
-    """Height of the embedding; rows without a token are padding."""
-
-    @property
-    def added(self) -> Mapping[int, Mapping[str, Any]]:
-        """Tokens beside the vocabulary proper, by number."""
-        return {one["id"]: one for one in self.parts.get("added_tokens", ())}
-
-    def tokens(self) -> tuple[list[str], list[int]]:
-        """The text of each row's token, and its kind in a GGUF."""
-        by_id = {number: token for token, number in self.tokenizer.get_vocab().items()}
-        texts = [by_id.get(number, f"[PAD{number}]") for number in range(self.rows)]
-        return texts, [self._kind(number, by_id) for number in range(self.rows)]
-
-    def _kind(self, number: int, by_id: Mapping[int, str]) -> int:
-        if number not in by_id:
-            return int(gguf.TokenType.UNUSED)
-        if number not in self.added:
-            return int(gguf.TokenType.NORMAL)
-        special = self.added[number]["special"]
-        return int(gguf.TokenType.CONTROL if special else gguf.TokenType.USER_DEFINED)
-
-    def ids(self, text: str) -> list[int]:
-        """The numbers of a text's tokens, with nothing put around them."""
-        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
-
-
-def read_vocabulary(folder: Path, *, rows: int) -> Vocabulary:
-    """The tokenizer of a model's folder."""
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    return Vocabulary(folder, tokenizer, json.loads(tokenizer.backend_tokenizer.to_str()), rows)
 
 
 def add_special_tokens(writer: Any, vocabulary: Vocabulary) -> None:

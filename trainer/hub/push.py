@@ -16,13 +16,11 @@ from huggingface_hub import CommitOperationAdd
 from backend.domain.errors import BadInput, HashMismatch
 from backend.domain.model_card import ModelCard
 from backend.system.files import sha256_of
-from trainer.chat_format import TEMPLATE
-from trainer.gguf.merge import ADAPTER_FILES
-from trainer.hub.client import ERRORS, make_private, refusal, signed_in
-from trainer.record import RECORD
+from backend.system.hub import Hub
+from trainer.hub.repository import hub_errors, private_repository
+from trainer.record import ADAPTER_FILES, RECORD, TEMPLATE, card_path
 
 _OF_ADAPTER = (*ADAPTER_FILES, RECORD)
-_CARD = "{stem}.model_card.json"
 
 
 @dataclass(frozen=True)
@@ -34,31 +32,28 @@ class Push:
     adapter: Path | None = None
 
 
-def push(wanted: Push, *, token: str, endpoint: str | None = None) -> str:
+def push(wanted: Push, *, hub: Hub) -> str:
     """Uploads all files in one commit; returns `hf://…@commit`, which the backend fetches.
 
     Raises Forbidden without a token or for one that may not write, BadInput for a public
     repository, HashMismatch if the GGUF is not the one its card names, Unavailable if the hub
     cannot be reached.
     """
-    api = signed_in(wanted.repository, token=token, endpoint=endpoint)
-    files = _files(wanted)
-    make_private(wanted.repository, api=api)
-    try:
+    files, card = _files(wanted), _card(wanted.gguf)
+    api = private_repository(wanted.repository, hub=hub)
+    with hub_errors(f"write to {wanted.repository}"):
         done = api.create_commit(
             wanted.repository,
             [CommitOperationAdd(name, str(path)) for name, path in files.items()]
-            + [CommitOperationAdd("README.md", _readme(wanted.gguf).encode())],
+            + [CommitOperationAdd("README.md", _readme(card).encode())],
             commit_message=f"Add {wanted.gguf.stem}",
         )
-    except ERRORS as error:
-        raise refusal(error, wanted.repository) from error
     return f"hf://{wanted.repository}/{wanted.gguf.name}@{done.oid}"
 
 
 def _files(wanted: Push) -> dict[str, Path]:
     """All files by their path in the repository, the GGUF checked against its card."""
-    card = wanted.gguf.with_name(_CARD.format(stem=wanted.gguf.stem))
+    card = card_path(wanted.gguf)
     files = {wanted.gguf.name: wanted.gguf, card.name: card}
     if wanted.adapter:
         of_adapter = [wanted.adapter / name for name in _OF_ADAPTER]
@@ -68,7 +63,7 @@ def _files(wanted: Push) -> dict[str, Path]:
     missing = [str(path) for path in files.values() if not path.is_file()]
     if missing:
         raise BadInput(f"{missing[0]} is no file. Train, merge and export come before push.")
-    expected, found = _read_card(wanted.gguf).sha256, sha256_of(wanted.gguf)
+    expected, found = _card(wanted.gguf).sha256, sha256_of(wanted.gguf)
     if found != expected:
         raise HashMismatch(
             f"{wanted.gguf} has sha256 {found}, not {expected} that its card names. "
@@ -77,13 +72,12 @@ def _files(wanted: Push) -> dict[str, Path]:
     return files
 
 
-def _read_card(gguf: Path) -> ModelCard:
-    return ModelCard.from_json(gguf.with_name(_CARD.format(stem=gguf.stem)).read_bytes())
+def _card(gguf: Path) -> ModelCard:
+    return ModelCard.from_json(card_path(gguf).read_bytes())
 
 
-def _readme(gguf: Path) -> str:
+def _readme(card: ModelCard) -> str:
     """The card as the hub shows it."""
-    card = _read_card(gguf)
     facts = {
         "Base": card.base,
         "Method": card.method,

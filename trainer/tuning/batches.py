@@ -1,17 +1,4 @@
-"""Examples become rows of token ids, rows become batches with little padding.
-
-A row is a prompt and an answer; the loss counts the answer and its end token only. Prompt and
-answer are tokenised so that the ids are those the model meets in serving, where the prompt ends
-before the answer is known.
-
-Which rows a model is trained on in each epoch: the examples that fit, varied anew.
-
-Writes a question a little differently, as another customer in another mood would.
-
-A help desk has few wordings for each problem. A model that sees them over and over learns the
-wording by heart instead of the problem, so each epoch shows a variation: without the subject,
-without a sentence, in small letters, with words left out and letters swapped.
-"""
+"""Examples become rows of token ids, varied anew in each epoch; rows become batches."""
 
 from __future__ import annotations
 
@@ -27,16 +14,17 @@ from backend.domain.chat_format import SEAM
 from backend.domain.errors import UnusableModel
 from backend.domain.example import Example, training_messages
 from backend.domain.prompt import Message
-from trainer.chat_format import Dialect, TokenizerDialect, finished_text, prompt_text
+from trainer.chat_format import ChatFormat, TokenizerChatFormat, finished_text, prompt_text
 from trainer.tuning.settings import TrainingSettings
 
 IGNORED = -100
 _GROUPED_BATCHES = 16
+_SENTENCE = re.compile(r"(?<=[.!?…])\s+|\n+")
 
 
 @dataclass(frozen=True)
-class Row:
-    """Token ids; those from `answer_from` on are what the model is to learn."""
+class TokenRow:
+    """A tokenised example: ids, of which the model is to learn those from `answer_from` on."""
 
     ids: tuple[int, ...]
     answer_from: int
@@ -55,108 +43,12 @@ class Batch:
     labels: torch.Tensor
 
 
-def row(example: Example, tokenizer: Any, *, budget: int) -> Row:
-    """The prompt as served, the answer and the end-of-turn token.
-
-    Raises UnusableModel if the tokenizer's chat template cannot express that.
-    """
-    return row_of(training_messages(example, budget=budget), TokenizerDialect(tokenizer))
-
-
-def row_of(messages: Sequence[Message], dialect: Dialect) -> Row:
-    """The row of a prompt's messages and the answer, which is the last one.
-
-    Raises UnusableModel if the chat template cannot express it.
-    """
-    prompt = prompt_text(messages[:-1], dialect)
-    whole = finished_text(messages, dialect)
-    if not whole.startswith(prompt):
-        raise UnusableModel(
-            "The chat template writes a finished turn differently from one that is to be written, "
-            "so prompt and answer cannot be told apart. Use another chat template."
-        )
-    first = dialect.ids(prompt)
-    ids = dialect.ids(whole)
-    if ids[: len(first)] != first:
-        ids = first + _continued(whole[len(prompt) :], dialect)
-    return Row(tuple(_to_end_of_turn(ids, len(first), dialect.ends)), len(first))
-
-
-def rendered(messages: Sequence[Message], tokenizer: Any) -> str:
-    """The text of a prompt, up to where the answer begins."""
-    return prompt_text(messages, TokenizerDialect(tokenizer)).replace(SEAM, "")
-
-
-def opening(whole: Row, tokens: int) -> Row:
-    """The row with only the first tokens of its answer.
-
-    In these it is decided what the answer is about; where answers are much alike, the rest
-    follows from them and drowns them in the mean loss. The model does not learn to break off,
-    for there is no end token among the targets.
-    """
-    return Row(whole.ids[: whole.answer_from + tokens], whole.answer_from)
-
-
-def _continued(text: str, dialect: Dialect) -> list[int]:
-    """The tokens of a text in the middle of another, where none gets a space put in front."""
-    mark, ids = dialect.plain("\n"), []
-    for piece in text.split(SEAM):
-        behind = dialect.plain("\n" + piece)
-        ids += behind[len(mark) :] if behind[: len(mark)] == mark else dialect.plain(piece)
-    return ids
-
-
-def _to_end_of_turn(ids: list[int], start: int, ends: frozenset[int]) -> list[int]:
-    """The ids without what the template writes after the end of the turn, such as a line break."""
-    place = next((place for place in range(start, len(ids)) if ids[place] in ends), None)
-    if place is None:
-        raise UnusableModel(
-            "The chat template does not end an answer with the tokenizer's end token, so the model "
-            "would never learn to stop. Set eos_token to the token that ends a turn."
-        )
-    return ids[: place + 1]
-
-
-def batches(rows: Sequence[Row], *, size: int, chance: random.Random) -> list[list[Row]]:
-    """All rows in shuffled batches; rows of one batch have about the same length.
-
-    Rows are shuffled, then sorted within stretches of some batches: padding shrinks and the
-    order still differs from epoch to epoch.
-    """
-    shuffled = list(rows)
-    chance.shuffle(shuffled)
-    stretch = size * _GROUPED_BATCHES
-    made = []
-    for start in range(0, len(shuffled), stretch):
-        near = sorted(shuffled[start : start + stretch], key=lambda one: len(one.ids))
-        made += [near[place : place + size] for place in range(0, len(near), size)]
-    chance.shuffle(made)
-    return made
-
-
-def _rounded(tokens: int) -> int:
-    """Up to a multiple of 16: for each new length oneDNN keeps kernels and their memory."""
-    return -(-tokens // 16) * 16
-
-
-def batch(rows: Sequence[Row], *, padding: int = 0) -> Batch:
-    """The rows as tensors. What pads stands at the end, where no token can attend to it."""
-    longest = _rounded(max(len(one.ids) for one in rows))
-    ids = torch.full((len(rows), longest), padding, dtype=torch.long)
-    labels = torch.full((len(rows), longest), IGNORED, dtype=torch.long)
-    for place, one in enumerate(rows):
-        values = torch.tensor(one.ids, dtype=torch.long)
-        ids[place, : len(values)] = values
-        labels[place, one.answer_from : len(values)] = values[one.answer_from :]
-    return Batch(ids, labels)
-
-
 @dataclass(frozen=True)
 class Fitting:
     """Rows of the examples that fit, and how many did not."""
 
     examples: tuple[Example, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[TokenRow, ...]
     too_long: int
 
 
@@ -170,7 +62,10 @@ def by_split(examples: Sequence[Example]) -> dict[str, list[Example]]:
 
 def fitting(examples: Sequence[Example], tokenizer: Any, settings: TrainingSettings) -> Fitting:
     """Rows that are cut would teach to break off, so those too long are left out and counted."""
-    pairs = [(one, row(one, tokenizer, budget=settings.prompt_tokens)) for one in examples]
+    pairs = [
+        (example, example_row(example, tokenizer, budget=settings.prompt_tokens))
+        for example in examples
+    ]
     kept = [pair for pair in pairs if len(pair[1].ids) <= settings.row_tokens]
     return Fitting(
         tuple(example for example, _ in kept),
@@ -181,10 +76,10 @@ def fitting(examples: Sequence[Example], tokenizer: Any, settings: TrainingSetti
 
 def epochs(
     training: Fitting, tokenizer: Any, settings: TrainingSettings
-) -> Callable[[int], list[Row]]:
+) -> Callable[[int], list[TokenRow]]:
     """The rows of each epoch: some reworded, some without their passages."""
 
-    def rows(epoch: int) -> list[Row]:
+    def rows(epoch: int) -> list[TokenRow]:
         made = []
         for example, plain in zip(training.examples, training.rows, strict=True):
             chance = random.Random(  # noqa: S311 - variety, not secrecy
@@ -195,7 +90,7 @@ def epochs(
                 varied = replace(varied, passages=())
             kept = plain
             if varied != example:
-                other = row(varied, tokenizer, budget=settings.prompt_tokens)
+                other = example_row(varied, tokenizer, budget=settings.prompt_tokens)
                 kept = other if len(other.ids) <= settings.row_tokens else plain
             if epoch < settings.opening_epochs:
                 kept = opening(kept, settings.opening_tokens)
@@ -217,11 +112,111 @@ def _varied(example: Example, settings: TrainingSettings, chance: random.Random)
     return example
 
 
-_SENTENCE = re.compile(r"(?<=[.!?…])\s+|\n+")
+def example_row(example: Example, tokenizer: Any, *, budget: int) -> TokenRow:
+    """The prompt as served, the answer and the end-of-turn token.
+
+    Prompt and answer are tokenised so that the ids are those the model meets in serving, where
+    the prompt ends before the answer is known. Raises UnusableModel if the tokenizer's chat
+    template cannot express that.
+    """
+    return chat_row(training_messages(example, budget=budget), TokenizerChatFormat(tokenizer))
+
+
+def chat_row(messages: Sequence[Message], chat_format: ChatFormat) -> TokenRow:
+    """The row of a prompt's messages and the answer, which is the last one.
+
+    Raises UnusableModel if the chat template cannot express it.
+    """
+    prompt = prompt_text(messages[:-1], chat_format)
+    whole = finished_text(messages, chat_format)
+    if not whole.startswith(prompt):
+        raise UnusableModel(
+            "The chat template writes a finished turn differently from one that is to be written, "
+            "so prompt and answer cannot be told apart. Use another chat template."
+        )
+    first = chat_format.ids(prompt)
+    ids = chat_format.ids(whole)
+    if ids[: len(first)] != first:
+        ids = first + _continued(whole[len(prompt) :], chat_format)
+    return TokenRow(tuple(_to_end_of_turn(ids, len(first), chat_format.ends)), len(first))
+
+
+def rendered(messages: Sequence[Message], tokenizer: Any) -> str:
+    """The text of a prompt, up to where the answer begins."""
+    return prompt_text(messages, TokenizerChatFormat(tokenizer)).replace(SEAM, "")
+
+
+def opening(whole: TokenRow, tokens: int) -> TokenRow:
+    """The row with only the first tokens of its answer.
+
+    In these it is decided what the answer is about; where answers are much alike, the rest
+    follows from them and drowns them in the mean loss. The model does not learn to break off,
+    for there is no end token among the targets.
+    """
+    return TokenRow(whole.ids[: whole.answer_from + tokens], whole.answer_from)
+
+
+def _continued(text: str, chat_format: ChatFormat) -> list[int]:
+    """The tokens of a text in the middle of another, where none gets a space put in front."""
+    mark, ids = chat_format.plain("\n"), []
+    for piece in text.split(SEAM):
+        behind = chat_format.plain("\n" + piece)
+        ids += behind[len(mark) :] if behind[: len(mark)] == mark else chat_format.plain(piece)
+    return ids
+
+
+def _to_end_of_turn(ids: list[int], start: int, ends: frozenset[int]) -> list[int]:
+    """The ids without what the template writes after the end of the turn, such as a line break."""
+    place = next((place for place in range(start, len(ids)) if ids[place] in ends), None)
+    if place is None:
+        raise UnusableModel(
+            "The chat template does not end an answer with the tokenizer's end token, so the model "
+            "would never learn to stop. Set eos_token to the token that ends a turn."
+        )
+    return ids[: place + 1]
+
+
+def batches(rows: Sequence[TokenRow], *, size: int, chance: random.Random) -> list[list[TokenRow]]:
+    """All rows in shuffled batches; rows of one batch have about the same length.
+
+    Rows are shuffled, then sorted within stretches of some batches: padding shrinks and the
+    order still differs from epoch to epoch.
+    """
+    shuffled = list(rows)
+    chance.shuffle(shuffled)
+    stretch = size * _GROUPED_BATCHES
+    made = []
+    for start in range(0, len(shuffled), stretch):
+        near = sorted(shuffled[start : start + stretch], key=lambda row: len(row.ids))
+        made += [near[place : place + size] for place in range(0, len(near), size)]
+    chance.shuffle(made)
+    return made
+
+
+def _rounded(tokens: int) -> int:
+    """Up to a multiple of 16: for each new length oneDNN keeps kernels and their memory."""
+    return -(-tokens // 16) * 16
+
+
+def batch(rows: Sequence[TokenRow], *, padding: int = 0) -> Batch:
+    """The rows as tensors. What pads stands at the end, where no token can attend to it."""
+    longest = _rounded(max(len(row.ids) for row in rows))
+    ids = torch.full((len(rows), longest), padding, dtype=torch.long)
+    labels = torch.full((len(rows), longest), IGNORED, dtype=torch.long)
+    for place, row in enumerate(rows):
+        values = torch.tensor(row.ids, dtype=torch.long)
+        ids[place, : len(values)] = values
+        labels[place, row.answer_from : len(values)] = values[row.answer_from :]
+    return Batch(ids, labels)
 
 
 def reworded(question: str, chance: random.Random) -> str:
-    """A variation of the question; at least some of its words stay, in their order."""
+    """A variation of the question; at least some of its words stay, in their order.
+
+    A help desk has few wordings for each problem. A model that sees them over and over learns the
+    wording by heart instead of the problem, so each epoch shows another one: without the subject,
+    without a sentence, in small letters, with words left out and letters swapped.
+    """
     subject, blank, text = question.partition("\n\n")
     if not blank:
         subject, text = "", question

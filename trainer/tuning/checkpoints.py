@@ -15,15 +15,15 @@ import torch
 
 from backend.domain.errors import BadSettings
 from backend.system.files import whole_file
-from trainer.tuning.distributed import ALONE, Group, split_like, whole
+from trainer.record import CHECKPOINT
+from trainer.tuning.distributed import ALONE, ProcessGroup, split_like, whole
 
-CHECKPOINT = "checkpoint.pt"
 BEST_BEFORE = "best.pt"
 """Where the best weights were kept before they were part of the checkpoint."""
 Weights = Mapping[str, torch.Tensor]
 
 
-def save(state: Mapping[str, Any], path: Path, *, group: Group = ALONE) -> None:
+def save(state: Mapping[str, Any], path: Path, *, group: ProcessGroup = ALONE) -> None:
     """Writes the state to `path`, all of it or nothing. All processes of a group call it."""
     together = whole(state)
     if group.leads:
@@ -31,7 +31,7 @@ def save(state: Mapping[str, Any], path: Path, *, group: Group = ALONE) -> None:
             torch.save(together, unfinished)
 
 
-def read(folder: Path, *, fingerprint: str, group: Group = ALONE) -> dict[str, Any] | None:
+def read(folder: Path, *, fingerprint: str, group: ProcessGroup = ALONE) -> dict[str, Any] | None:
     """The state in a folder's checkpoint, on the CPU; None if there is none.
 
     Only the leader reads, for the others may run on machines that have no such file; all have to
@@ -67,7 +67,7 @@ def _state(path: Path, fingerprint: str) -> dict[str, Any] | None:
 
 def taken(weights: Weights) -> dict[str, torch.Tensor]:
     """A copy of the weights on the CPU, put together. All processes of a group call it."""
-    return {name: whole(one.detach()).to("cpu", copy=True) for name, one in weights.items()}
+    return {name: whole(weight.detach()).to("cpu", copy=True) for name, weight in weights.items()}
 
 
 def put(weights: Weights, into: Mapping[str, torch.nn.Parameter]) -> None:

@@ -24,7 +24,7 @@ Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True)
-class Group:
+class ProcessGroup:
     """Who trains: `size` processes, of which this one has the number `rank`."""
 
     rank: int = 0
@@ -75,11 +75,11 @@ class Group:
         return things[0]
 
 
-ALONE = Group()
+ALONE = ProcessGroup()
 
 
 @contextmanager
-def joined() -> Iterator[Group]:
+def joined() -> Iterator[ProcessGroup]:
     """The group this process was started in; it is left at the end."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
@@ -90,7 +90,7 @@ def joined() -> Iterator[Group]:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     dist.init_process_group("nccl" if kind == "cuda" else "gloo")
     try:
-        yield Group(dist.get_rank(), size, init_device_mesh(kind, (size,)))
+        yield ProcessGroup(dist.get_rank(), size, init_device_mesh(kind, (size,)))
     finally:
         dist.destroy_process_group()
 
@@ -116,5 +116,5 @@ def split_like(tensor: torch.Tensor, example: torch.Tensor) -> torch.Tensor:
 
 def _layers(model: Any) -> Sequence[Any]:
     """The transformer's layers: the one long list of modules in it."""
-    lists = (list(one) for one in model.modules() if isinstance(one, torch.nn.ModuleList))
+    lists = (list(module) for module in model.modules() if isinstance(module, torch.nn.ModuleList))
     return max(lists, key=len)

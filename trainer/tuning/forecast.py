@@ -1,9 +1,7 @@
-"""What a training will need, told before it begins: memory, and how many rows fit at once.
+"""What a fine-tuning will need, told before it begins: memory, rows at once, hours.
 
 The sums follow the tensors that QLoRA keeps. They are a forecast, not a measurement: `probe` then
 tries the longest rows for real, and takes fewer at once if the sums were too hopeful.
-
-One trial of the longest rows before a training: does it fit, and how long will it take?
 """
 
 from __future__ import annotations
@@ -20,9 +18,9 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from backend.domain.errors import TooLittleMemory
 from backend.system.resources import free_memory, gigabytes
-from trainer.tuning.batches import Row, batch
+from trainer.tuning.batches import TokenRow, batch
 from trainer.tuning.checkpoints import chance_state, restore_chance
-from trainer.tuning.distributed import ALONE, Group
+from trainer.tuning.distributed import ALONE, ProcessGroup
 from trainer.tuning.optimiser import answer_loss, on_device, precision
 from trainer.tuning.quantised_base import packed_layers
 from trainer.tuning.settings import LoopSettings, TrainingSettings
@@ -41,7 +39,7 @@ FILLED = 0.95
 
 
 @dataclass(frozen=True)
-class Forecast:
+class MemoryForecast:
     """Bytes by what they are for. `row_bytes` is for the longest row with its gradients."""
 
     weight_bytes: float
@@ -66,14 +64,32 @@ class Forecast:
         )
 
 
+@dataclass(frozen=True)
+class Probe:
+    """What was seen: rows that fitted at once, and seconds for a token there and back."""
+
+    rows_at_once: int
+    seconds_a_token: float
+
+    def hours(self, rows: Sequence[TokenRow], epochs: int) -> float:
+        """The time for these rows, `epochs` times. Measuring comes on top."""
+        return epochs * sum(len(row.ids) for row in rows) * self.seconds_a_token / 3600
+
+    def told(self, rows: Sequence[TokenRow], epochs: int) -> str:
+        """The same as a sentence."""
+        hours = self.hours(rows, epochs)
+        time_ = f"{hours:.1f} hours" if hours >= 1 else f"{max(1, round(hours * 60))} minutes"
+        return f"Time: about {time_} at most, {self.rows_at_once} rows at once."
+
+
 def forecast(
     base: Path,
-    rows: Sequence[Row],
+    rows: Sequence[TokenRow],
     settings: TrainingSettings,
     *,
     available: tuple[float, str] | None = None,
     processes: int = 1,
-) -> Forecast:
+) -> MemoryForecast:
     """The forecast for a base and its rows; `available` is bytes and where, else this machine's.
 
     Several processes split the packed weights and the adapter among them; `available` is then of
@@ -86,13 +102,15 @@ def forecast(
             config
         )
     linear = {name: model.get_submodule(name) for name in packed_layers(base)}
-    longest = max(rows, key=lambda one: len(one.ids))
+    longest = max(rows, key=lambda row: len(row.ids))
     row = SPARE * _row_bytes(model, linear, longest, settings)
     weights = CONTEXT_BYTES + SPARE * _weight_bytes(model, linear, settings, processes)
     adapter = SPARE * _adapter_bytes(linear, settings) / processes
     fit = int((FILLED * free - weights - adapter) // row)
     wanted = settings.loop.rows_at_once or settings.loop.batch_rows
-    made = Forecast(weights, adapter, row, free, place, len(longest.ids), min(wanted, max(1, fit)))
+    made = MemoryForecast(
+        weights, adapter, row, free, place, len(longest.ids), min(wanted, max(1, fit))
+    )
     if fit < 1:
         raise TooLittleMemory(
             f"This training does not fit. {made} Take a smaller base, shorter rows (row_tokens "
@@ -100,6 +118,52 @@ def forecast(
             f"{'on' if settings.activation_checkpointing else 'off, turn it on'}."
         )
     return made
+
+
+def probe(
+    model: Any,
+    rows: Sequence[TokenRow],
+    settings: LoopSettings,
+    *,
+    at_once: int,
+    group: ProcessGroup = ALONE,
+) -> Probe:
+    """Sends the longest rows through the model and back; its weights and chance stay as they are.
+
+    Takes half as many rows whenever the GPU has no room. Raises TooLittleMemory if one is too
+    much, or if there are several processes, which could not agree on it. The second trial is
+    timed: the first one also loads kernels.
+    """
+    longest = sorted(rows, key=lambda row: len(row.ids))[-at_once:]
+    chance = chance_state()
+    try:
+        _there_and_back(model, longest, settings)
+        seconds = _there_and_back(model, longest, settings)
+    except torch.OutOfMemoryError as error:
+        if at_once == 1 or group.size > 1:
+            raise TooLittleMemory(
+                f"{at_once} rows of {len(longest[-1].ids)} tokens do not fit. Take fewer at once "
+                "(rows_at_once), shorter ones (row_tokens) or a smaller base."
+            ) from error
+    else:
+        tokens = group.size * sum(len(row.ids) for row in longest)
+        return Probe(at_once, seconds / tokens)
+    finally:
+        model.zero_grad(set_to_none=True)
+        restore_chance(chance)
+    torch.cuda.empty_cache()
+    return probe(model, rows, settings, at_once=at_once // 2)
+
+
+def _there_and_back(model: Any, rows: Sequence[TokenRow], settings: LoopSettings) -> float:
+    started = time.monotonic()
+    model.train()
+    with precision(model, settings):
+        loss = answer_loss(model, on_device(batch(rows), model))
+    loss.backward()  # type: ignore[no-untyped-call,unused-ignore]
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.monotonic() - started
 
 
 def _weight_bytes(
@@ -110,9 +174,9 @@ def _weight_bytes(
     Of several processes each keeps its part of the packed base, and has one layer twice while it
     is collected: as it came from the others, and put together.
     """
-    packed = sum(one.weight.numel() for one in linear.values())
-    rest = sum(one.numel() for one in model.parameters()) - packed
-    largest = max(one.weight.numel() for one in linear.values())
+    packed = sum(layer.weight.numel() for layer in linear.values())
+    rest = sum(weight.numel() for weight in model.parameters()) - packed
+    largest = max(layer.weight.numel() for layer in linear.values())
     unpacked = rest * _size(settings.weights) + 2 * largest * _size(settings.loop.compute)
     kept = packed / processes
     if processes > 1:
@@ -122,12 +186,12 @@ def _weight_bytes(
 
 def _adapter_bytes(linear: dict[str, Any], settings: TrainingSettings) -> float:
     """LoRA's weights and gradients in 32 bits and the optimiser's two moments."""
-    weights = sum(settings.rank * sum(one.weight.shape) for one in linear.values())
+    weights = sum(settings.rank * sum(layer.weight.shape) for layer in linear.values())
     return float(weights * (4 + 4 + MOMENT_BYTES[settings.loop.optimiser]))
 
 
 def _row_bytes(
-    model: Any, linear: dict[str, nn.Linear], row: Row, settings: TrainingSettings
+    model: Any, linear: dict[str, nn.Linear], row: TokenRow, settings: TrainingSettings
 ) -> float:
     """What is kept of a row from the way there for the way back.
 
@@ -138,7 +202,7 @@ def _row_bytes(
     config, tokens = model.config.get_text_config(), len(row.ids)
     size = _size(settings.loop.compute)
     inside = sum(
-        one.in_features * (size + 4) + 2 * one.out_features * size for one in linear.values()
+        layer.in_features * (size + 4) + 2 * layer.out_features * size for layer in linear.values()
     )
     layers, heads = config.num_hidden_layers, config.num_attention_heads
     layer = tokens * inside / layers + 2 * heads * tokens * tokens * 4
@@ -161,67 +225,3 @@ def _available(processes: int) -> tuple[float, str]:
 
 def _gb(size: float) -> str:
     return gigabytes(size, digits=1)
-
-
-@dataclass(frozen=True)
-class Probe:
-    """What was seen: rows that fitted at once, and seconds for a token there and back."""
-
-    rows_at_once: int
-    seconds_a_token: float
-
-    def hours(self, rows: Sequence[Row], epochs: int) -> float:
-        """The time for these rows, `epochs` times. Measuring comes on top."""
-        return epochs * sum(len(one.ids) for one in rows) * self.seconds_a_token / 3600
-
-    def told(self, rows: Sequence[Row], epochs: int) -> str:
-        """The same as a sentence."""
-        hours = self.hours(rows, epochs)
-        time_ = f"{hours:.1f} hours" if hours >= 1 else f"{max(1, round(hours * 60))} minutes"
-        return f"Time: about {time_} at most, {self.rows_at_once} rows at once."
-
-
-def probe(
-    model: Any,
-    rows: Sequence[Row],
-    settings: LoopSettings,
-    *,
-    at_once: int,
-    group: Group = ALONE,
-) -> Probe:
-    """Sends the longest rows through the model and back; its weights and chance stay as they are.
-
-    Takes half as many rows whenever the GPU has no room. Raises TooLittleMemory if one is too
-    much, or if there are several processes, which could not agree on it. The second trial is
-    timed: the first one also loads kernels.
-    """
-    longest = sorted(rows, key=lambda one: len(one.ids))[-at_once:]
-    chance = chance_state()
-    try:
-        _there_and_back(model, longest, settings)
-        seconds = _there_and_back(model, longest, settings)
-    except torch.OutOfMemoryError as error:
-        if at_once == 1 or group.size > 1:
-            raise TooLittleMemory(
-                f"{at_once} rows of {len(longest[-1].ids)} tokens do not fit. Take fewer at once "
-                "(rows_at_once), shorter ones (row_tokens) or a smaller base."
-            ) from error
-    else:
-        tokens = group.size * sum(len(one.ids) for one in longest)
-        return Probe(at_once, seconds / tokens)
-    finally:
-        model.zero_grad(set_to_none=True)
-        restore_chance(chance)
-    torch.cuda.empty_cache()
-    return probe(model, rows, settings, at_once=at_once // 2)
-
-
-def _there_and_back(model: Any, rows: Sequence[Row], settings: LoopSettings) -> float:
-    started = time.monotonic()
-    model.train()
-    with precision(model, settings):
-        loss = answer_loss(model, on_device(batch(rows), model))
-    loss.backward()  # type: ignore[no-untyped-call,unused-ignore]
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.monotonic() - started

@@ -1,21 +1,8 @@
-"""The optimisation loop that pretraining and tuning share.
+"""The optimisation loop that pretraining and fine-tuning share.
 
 It can be killed at any moment: the same call goes on from the last checkpoint with the same data
 order, because order and rewording depend only on seed and epoch. How many rows stand side by side
-in memory changes neither: a step is always `batch_rows` rows.
-
-Ends a training whose numbers have become none, before it is paid for to its end.
-
-The memory of a training on the CPU: what PyTorch frees is kept, what oneDNN keeps is less.
-
-The C library gives blocks of 32 MB and more back to the system at once and asks for new ones a
-moment later, and the system fills each with zeros, page by page. Attention matrices, which are
-large and do not live long, cost a training much of its time that way: see `scripts.bench train
---against returning`.
-
-oneDNN, which multiplies in bfloat16, keeps the kernels of the last 1,024 shapes that it met, with
-their memory; each new length of rows brings dozens, and long ones come back late or never. With
-few kept, GPT-J held 4.6 GB where it had held 6.3: see `trainer/LOG.md`.
+in memory changes neither, for gradients are accumulated: a step is always `batch_rows` rows.
 """
 
 from __future__ import annotations
@@ -36,10 +23,10 @@ import torch
 from tqdm import tqdm
 
 from backend.domain.errors import BadSettings, TooLittleMemory
+from trainer.record import CHECKPOINT
 from trainer.tuning import checkpoints
-from trainer.tuning.batches import Row, batches
-from trainer.tuning.checkpoints import CHECKPOINT
-from trainer.tuning.distributed import ALONE, Group
+from trainer.tuning.batches import TokenRow, batches
+from trainer.tuning.distributed import ALONE, ProcessGroup
 from trainer.tuning.optimiser import (
     Stepper,
     answer_loss,
@@ -50,6 +37,17 @@ from trainer.tuning.optimiser import (
     precision,
 )
 from trainer.tuning.settings import LoopSettings
+
+SKIPPED = 20
+"""Steps in a row that float16 may skip. The loss is scaled by 65,536 at first and by half as much
+after each skipped step: after so many it is scaled down, and there is another reason."""
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
+"""M_TRIM_THRESHOLD and M_MMAP_MAX of malloc.h, see mallopt(3)."""
+_NEVER = -1
+"""Read as the largest number there is: free memory at the heap's end is never given back."""
+KERNELS = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+"""See https://uxlfoundation.github.io/oneDNN/dev_guide_primitive_cache.html."""
+_FEW = "64"
 
 
 @dataclass
@@ -67,7 +65,7 @@ class History:
     @property
     def best(self) -> dict[str, float] | None:
         """The measurement with the least loss, the first of equals."""
-        return min(self.validation, key=lambda one: one["loss"], default=None)
+        return min(self.validation, key=lambda measurement: measurement["loss"], default=None)
 
     @property
     def since_best(self) -> int:
@@ -77,26 +75,26 @@ class History:
 
 
 @dataclass(frozen=True)
-class Task:
+class TrainingTask:
     """A model, its rows in each epoch (always as many) and rows to measure on.
 
     `fingerprint` names data and settings; a checkpoint of another one is refused. `rows_at_once`
     stand side by side in memory. `keep_memory` lets freed memory of a CPU stay with the process:
-    faster, see `trainer.allocator`. `watch` hears of each measurement, `kept` of each checkpoint.
+    faster, see `keep_freed_memory`. `watch` hears of each measurement, `kept` of each checkpoint.
     """
 
     model: Any
-    rows: Callable[[int], Sequence[Row]]
-    validation: Sequence[Row]
+    rows: Callable[[int], Sequence[TokenRow]]
+    validation: Sequence[TokenRow]
     fingerprint: str
     rows_at_once: int = 0
     keep_memory: bool = True
-    group: Group = ALONE
+    group: ProcessGroup = ALONE
     watch: Callable[[History], None] = lambda _: None
     kept: Callable[[Path], None] = lambda _: None
 
 
-def optimise(task: Task, settings: LoopSettings, *, folder: Path) -> History:
+def optimise(task: TrainingTask, settings: LoopSettings, *, folder: Path) -> History:
     """Trains what is trainable in the model and returns how it went.
 
     Where there are validation rows, the weights with the least loss on them win, and the
@@ -120,18 +118,8 @@ def optimise(task: Task, settings: LoopSettings, *, folder: Path) -> History:
     return run.history
 
 
-def settle(settings: LoopSettings, *, device: str, keep_memory: bool = True) -> None:
-    """Gives this process the threads and the memory that the steps have. Twice is as once."""
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
-    if device == "cpu":
-        keep_few_kernels()
-        if keep_memory:
-            keep_freed_memory()
-
-
 class _Run:
-    def __init__(self, task: Task, settings: LoopSettings, folder: Path) -> None:
+    def __init__(self, task: TrainingTask, settings: LoopSettings, folder: Path) -> None:
         self.task, self.settings, self.folder = task, settings, folder
         self.trainable = {
             name: weight for name, weight in task.model.named_parameters() if weight.requires_grad
@@ -139,7 +127,7 @@ class _Run:
         device = task.model.device.type
         self.stepper = Stepper(list(self.trainable.values()), settings, device=device)
         self.at_once = task.rows_at_once or settings.rows_at_once or settings.batch_rows
-        self.plan: tuple[int, list[list[Row]]] = (-1, [])
+        self.plan: tuple[int, list[list[TokenRow]]] = (-1, [])
         self.steps_an_epoch = len(self._batches(0))
         self.total = self.steps_an_epoch * settings.epochs
         self.done = 0
@@ -164,7 +152,7 @@ class _Run:
             {"step": self.done, "loss": loss, "learning_rate": rate, "gradient": gradient}
         )
         check_steps(self.history.steps, self.settings)
-        self.history.tokens += sum(len(one.ids) for one in rows)
+        self.history.tokens += sum(len(row.ids) for row in rows)
         if self._to_be_measured(place + 1):
             self._measure()
         self.history.seconds += time.monotonic() - started
@@ -224,24 +212,24 @@ class _Run:
             self.best = checkpoints.taken(self.trainable)
         task.watch(self.history)
 
-    def _batches(self, epoch: int) -> list[list[Row]]:
+    def _batches(self, epoch: int) -> list[list[TokenRow]]:
         if self.plan[0] != epoch:
             chance = random.Random(f"{self.settings.seed}:{epoch}")  # noqa: S311 - order only
             rows = self.task.rows(epoch)
             self.plan = (epoch, batches(rows, size=self.settings.batch_rows, chance=chance))
         return self.plan[1]
 
-    def _update(self, rows: Sequence[Row], rate: float) -> tuple[float, float]:
+    def _update(self, rows: Sequence[TokenRow], rate: float) -> tuple[float, float]:
         """One change of the weights; the loss of these rows and the norm of its gradients.
 
         Both are read once, at the end: each reading makes the CPU wait for the GPU.
         """
-        losses = self._gathered(rows)
+        losses = self._accumulated(rows)
         *found, norm = torch.stack([*losses, self.stepper.step(rate)]).tolist()
         return self.task.group.sum(sum(found), device=self.task.model.device), norm
 
-    def _gathered(self, rows: Sequence[Row]) -> list[torch.Tensor]:
-        """Gathers gradients over what fits at once, half of it whenever the memory is full."""
+    def _accumulated(self, rows: Sequence[TokenRow]) -> list[torch.Tensor]:
+        """Gradient accumulation over what fits at once, half of it whenever the memory is full."""
         while True:
             try:
                 return self._there_and_back(rows)
@@ -256,10 +244,10 @@ class _Run:
             torch.cuda.empty_cache()
             self.at_once = min(self.at_once, len(rows)) // 2 or 1
 
-    def _there_and_back(self, rows: Sequence[Row]) -> list[torch.Tensor]:
+    def _there_and_back(self, rows: Sequence[TokenRow]) -> list[torch.Tensor]:
         model, group = self.task.model, self.task.group
         model.train()
-        targets = sum(one.targets for one in rows)
+        targets = sum(row.targets for row in rows)
         losses = []
         for part in parts(rows, at_once=self.at_once, group=group):
             with precision(model, self.settings):
@@ -267,11 +255,6 @@ class _Run:
             self.stepper.backward(loss * group.size)  # gradients are averaged over the group
             losses.append(loss.detach())
         return losses
-
-
-SKIPPED = 20
-"""Steps in a row that float16 may skip. The loss is scaled by 65,536 at first and by half as much
-after each skipped step: after so many it is scaled down, and there is another reason."""
 
 
 def check_loss(loss: float, settings: LoopSettings, *, of: str) -> None:
@@ -287,7 +270,7 @@ def check_steps(steps: Sequence[Mapping[str, Any]], settings: LoopSettings) -> N
     spoils the weights.
     """
     check_loss(steps[-1]["loss"], settings, of=f"loss of step {len(steps)}")
-    spoilt = len(list(takewhile(lambda one: one["gradient"] is None, reversed(steps))))
+    spoilt = len(list(takewhile(lambda step: step["gradient"] is None, reversed(steps))))
     if spoilt > (SKIPPED if settings.compute == "float16" else 0):
         raise BadSettings(
             f"The gradients of the last {spoilt} steps, to step {len(steps)}, were no numbers. "
@@ -305,23 +288,35 @@ def _advice(settings: LoopSettings) -> str:
     )
 
 
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
-"""M_TRIM_THRESHOLD and M_MMAP_MAX of malloc.h, see mallopt(3)."""
-KERNELS = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
-"""See https://uxlfoundation.github.io/oneDNN/dev_guide_primitive_cache.html."""
-_FEW = "64"
-_ALL = -1
-"""Read as the largest number there is: free memory at the heap's end is never given back."""
+def settle(settings: LoopSettings, *, device: str, keep_memory: bool = True) -> None:
+    """Gives this process the threads and the memory that the steps have. Twice is as once."""
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    if device == "cpu":
+        keep_few_kernels()
+        if keep_memory:
+            keep_freed_memory()
 
 
 def keep_freed_memory() -> bool:
-    """Tells the C library; True if it listens. Only glibc does: elsewhere nothing changes."""
+    """Tells the C library to keep what PyTorch frees; True if it listens, which only glibc does.
+
+    It gives blocks of 32 MB and more back to the system at once and asks for new ones a moment
+    later, and the system fills each with zeros, page by page. Attention matrices, which are large
+    and do not live long, cost a training on the CPU much of its time that way: see `scripts.bench
+    train --against returning`.
+    """
     if platform.libc_ver()[0] != "glibc":
         return False
     mallopt = ctypes.CDLL(None).mallopt
-    return bool(mallopt(_TRIM_THRESHOLD, _ALL)) and bool(mallopt(_MMAP_MAX, 0))
+    return bool(mallopt(_TRIM_THRESHOLD, _NEVER)) and bool(mallopt(_MMAP_MAX, 0))
 
 
 def keep_few_kernels() -> None:
-    """Tells oneDNN, which asks once, before its first product. What a user has set stays."""
+    """Tells oneDNN, which asks once, before its first product. What a user has set stays.
+
+    It multiplies in bfloat16 and keeps the kernels of the last 1,024 shapes that it met, with
+    their memory; each new length of rows brings dozens, and long ones come back late or never.
+    With few kept, GPT-J held 4.6 GB where it had held 6.3: see `trainer/LOG.md`.
+    """
     os.environ.setdefault(KERNELS, _FEW)

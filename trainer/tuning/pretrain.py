@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -30,9 +30,9 @@ from backend.domain.example import Example
 from backend.domain.prompt import SYSTEM
 from trainer.record import Record, fingerprint, write_record
 from trainer.tuning import checkpoints
-from trainer.tuning.batches import Row, reworded, row
-from trainer.tuning.loop import Task, optimise
-from trainer.tuning.settings import LoopSettings
+from trainer.tuning.batches import TokenRow, example_row, reworded
+from trainer.tuning.loop import TrainingTask, optimise
+from trainer.tuning.settings import ModelSize, PretrainSettings
 
 CITED = "cited:"
 """How the source of an example begins that answers a ticket with the article cited for it."""
@@ -45,60 +45,13 @@ CHAT_TEMPLATE = (
 )
 
 
-Family = Literal["llama", "gptj"]
-
-
-@dataclass(frozen=True)
-class Shape:
-    """The size of a tiny model; the default has about 4.5 million parameters."""
-
-    family: Family = "llama"
-    vocabulary: int = 4096
-    width: int = 256
-    inner: int = 768
-    layers: int = 4
-    heads: int = 4
-    key_value_heads: int = 4
-    context: int = 1024
-
-
-@dataclass(frozen=True)
-class PretrainSettings:
-    """How the tiny base is made. `prompt_tokens` is the budget of its chats, as in tuning."""
-
-    shape: Shape = field(default_factory=Shape)
-    loop: LoopSettings = field(default_factory=lambda: LoopSettings(epochs=6, learning_rate=3e-3))
-    prompt_tokens: int = 512
-
-
 def pretrain(examples: Sequence[Example], *, out: Path, settings: PretrainSettings) -> Record:
-    """Writes a tokenizer and a model that transformers can load to `out`.
-
-    Questions and answers of tickets are read apart, so that which answer belongs to which
-    question cannot be learnt from them.
-    """
-    tokenizer = byte_level_tokenizer(_texts(examples), settings.shape)
-    model = tiny_model(tokenizer, settings.shape, seed=settings.loop.seed)
-    articles = [one for one in examples if one.source.startswith("article:")]
-    tickets = [one for one in examples if one.source.startswith("ticket:") and one.split == "train"]
-    texts = [f"{one.question}\n\n{one.answer}" for one in articles]
-    texts += sorted({one.answer for one in tickets}) + [one.question for one in tickets]
-    read = [_read(text, tokenizer, settings.shape) for text in texts]
-    half = math.ceil(len(read) / 2)
-    cited = [one for one in examples if one.source.startswith(CITED)]
-
-    def rows(epoch: int) -> list[Row]:
-        chance = random.Random(f"{settings.loop.seed}:pretrain:{epoch}")  # noqa: S311
-        if cited:
-            chats = [replace(one, question=reworded(one.question, chance)) for one in cited]
-            made = [row(chat, tokenizer, budget=settings.prompt_tokens) for chat in chats]
-            return made + (read[:half] if epoch % 2 == 0 else read[-half:])  # always as many
-        chats = [_recalled(one, chance) for one in articles]
-        asked = [row(chat, tokenizer, budget=settings.prompt_tokens) for chat in chats]
-        return read + [_all(one, settings.shape) for one in asked]
-
-    mark = fingerprint(asdict(settings), "".join(one.to_json() for one in examples))
-    task = Task(model=model, rows=rows, validation=(), fingerprint=mark)
+    """Writes a tokenizer and a model that transformers can load to `out`."""
+    tokenizer = byte_level_tokenizer(_texts(examples), settings.size)
+    model = tiny_model(tokenizer, settings.size, seed=settings.loop.seed)
+    mark = fingerprint(asdict(settings), "".join(example.to_json() for example in examples))
+    rows = _rows(examples, tokenizer, settings)
+    task = TrainingTask(model=model, rows=rows, validation=(), fingerprint=mark)
     history = optimise(task, settings.loop, folder=out)
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
@@ -116,13 +69,13 @@ def pretrain(examples: Sequence[Example], *, out: Path, settings: PretrainSettin
     return record
 
 
-def byte_level_tokenizer(texts: Sequence[str], shape: Shape) -> PreTrainedTokenizerFast:
+def byte_level_tokenizer(texts: Sequence[str], size: ModelSize) -> PreTrainedTokenizerFast:
     """A byte-level BPE that splits text as GPT-2 does, which GGUF can express exactly."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=shape.vocabulary,
+        vocab_size=size.vocabulary,
         special_tokens=[PADDING, START_OF_TURN, END],
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
@@ -133,30 +86,30 @@ def byte_level_tokenizer(texts: Sequence[str], shape: Shape) -> PreTrainedTokeni
         eos_token=END,
         pad_token=PADDING,
         additional_special_tokens=[START_OF_TURN],
-        model_max_length=shape.context,
+        model_max_length=size.context,
         clean_up_tokenization_spaces=False,
     )
     fast.chat_template = CHAT_TEMPLATE
     return fast
 
 
-def tiny_model(tokenizer: Any, shape: Shape, *, seed: int) -> Any:
+def tiny_model(tokenizer: Any, size: ModelSize, *, seed: int) -> Any:
     """A model of this shape with random weights.
 
     A Llama shares one embedding between input and output; GPT-J, as the real one, does not.
     """
     torch.manual_seed(seed)
     ends = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
-    if shape.family == "gptj":
+    if size.family == "gptj":
         return GPTJForCausalLM(
             GPTJConfig(
                 vocab_size=len(tokenizer),
-                n_positions=shape.context,
-                n_embd=shape.width,
-                n_layer=shape.layers,
-                n_head=shape.heads,
-                n_inner=shape.inner,
-                rotary_dim=shape.width // shape.heads // 2,
+                n_positions=size.context,
+                n_embd=size.width,
+                n_layer=size.layers,
+                n_head=size.heads,
+                n_inner=size.inner,
+                rotary_dim=size.width // size.heads // 2,
                 bos_token_id=None,
                 **ends,
             )
@@ -164,12 +117,12 @@ def tiny_model(tokenizer: Any, shape: Shape, *, seed: int) -> Any:
     return LlamaForCausalLM(
         LlamaConfig(
             vocab_size=len(tokenizer),
-            hidden_size=shape.width,
-            intermediate_size=shape.inner,
-            num_hidden_layers=shape.layers,
-            num_attention_heads=shape.heads,
-            num_key_value_heads=shape.key_value_heads,
-            max_position_embeddings=shape.context,
+            hidden_size=size.width,
+            intermediate_size=size.inner,
+            num_hidden_layers=size.layers,
+            num_attention_heads=size.heads,
+            num_key_value_heads=size.key_value_heads,
+            max_position_embeddings=size.context,
             tie_word_embeddings=True,
             bos_token_id=None,
             **ends,
@@ -179,14 +132,49 @@ def tiny_model(tokenizer: Any, shape: Shape, *, seed: int) -> Any:
 
 def _texts(examples: Sequence[Example]) -> list[str]:
     """What the vocabulary is made from; every prompt has the system text, so it counts more."""
-    parts = [text for one in examples for text in (one.question, one.answer)]
+    parts = [text for example in examples for text in (example.question, example.answer)]
     return parts + [text.lower() for text in parts] + [SYSTEM] * 50
 
 
-def _read(text: str, tokenizer: Any, shape: Shape) -> Row:
+def _rows(
+    examples: Sequence[Example], tokenizer: Any, settings: PretrainSettings
+) -> Callable[[int], list[TokenRow]]:
+    """The rows of each epoch, always as many.
+
+    Questions and answers of tickets are read apart, so that which answer belongs to which
+    question cannot be learnt from them.
+    """
+    articles = [example for example in examples if example.source.startswith("article:")]
+    tickets = [
+        example
+        for example in examples
+        if example.source.startswith("ticket:") and example.split == "train"
+    ]
+    texts = [f"{article.question}\n\n{article.answer}" for article in articles]
+    texts += sorted({ticket.answer for ticket in tickets}) + [ticket.question for ticket in tickets]
+    read = [_read(text, tokenizer, settings.size) for text in texts]
+    half = math.ceil(len(read) / 2)
+    cited = [example for example in examples if example.source.startswith(CITED)]
+
+    def rows(epoch: int) -> list[TokenRow]:
+        chance = random.Random(f"{settings.loop.seed}:pretrain:{epoch}")  # noqa: S311
+        if cited:
+            chats = [
+                replace(example, question=reworded(example.question, chance)) for example in cited
+            ]
+            made = [example_row(chat, tokenizer, budget=settings.prompt_tokens) for chat in chats]
+            return made + (read[:half] if epoch % 2 == 0 else read[-half:])
+        chats = [_recalled(article, chance) for article in articles]
+        asked = [example_row(chat, tokenizer, budget=settings.prompt_tokens) for chat in chats]
+        return read + [_all(row, settings.size) for row in asked]
+
+    return rows
+
+
+def _read(text: str, tokenizer: Any, size: ModelSize) -> TokenRow:
     """A text to be read from its beginning to its end."""
     ids = tokenizer(text + PADDING, add_special_tokens=False)["input_ids"]
-    return Row(tuple(ids[: shape.context]), 0)
+    return TokenRow(tuple(ids[: size.context]), 0)
 
 
 def _recalled(text: Example, chance: random.Random) -> Example:
@@ -202,6 +190,6 @@ def _recalled(text: Example, chance: random.Random) -> Example:
     return replace(text, question=reworded(" ".join(scraps), chance), passages=())
 
 
-def _all(one: Row, shape: Shape) -> Row:
+def _all(row: TokenRow, size: ModelSize) -> TokenRow:
     """What fits of a row, every token a target: a base learns questions and marks too."""
-    return Row(one.ids[: shape.context], 0)
+    return TokenRow(row.ids[: size.context], 0)

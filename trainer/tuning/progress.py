@@ -12,8 +12,8 @@ import torch
 
 from backend.domain.example import Example, training_messages
 from backend.system.files import write_whole
-from trainer.chat_format import TokenizerDialect, prompt_text
-from trainer.tuning.distributed import ALONE, Group
+from trainer.chat_format import TokenizerChatFormat, prompt_text
+from trainer.tuning.distributed import ALONE, ProcessGroup
 from trainer.tuning.loop import History
 from trainer.tuning.optimiser import precision
 from trainer.tuning.settings import TrainingSettings
@@ -23,7 +23,7 @@ _SMOOTHED = 20
 
 
 @dataclass(frozen=True)
-class Watch:
+class TrainingProgress:
     """Draws and writes into `folder` after each measurement."""
 
     model: Any
@@ -31,12 +31,14 @@ class Watch:
     examples: Sequence[Example]
     settings: TrainingSettings
     folder: Path
-    group: Group = ALONE
+    group: ProcessGroup = ALONE
 
     def __call__(self, history: History) -> None:
         """Answers the examples with the weights of now and draws the curves anew."""
         step = int(history.validation[-1]["step"])
-        replies = [self._reply(one) for one in self._asked]  # every process has to take part
+        replies = [
+            self._reply(example) for example in self._asked
+        ]  # every process has to take part
         if self.group.leads:
             draw(history, self.folder / CURVES)
             self._write({**self._written(before=step), str(step): replies})
@@ -47,8 +49,8 @@ class Watch:
 
     def _reply(self, example: Example) -> str:
         messages = training_messages(example, budget=self.settings.prompt_tokens)[:-1]
-        dialect = TokenizerDialect(self.tokenizer)
-        ids = torch.tensor([dialect.ids(prompt_text(messages, dialect))])
+        chat_format = TokenizerChatFormat(self.tokenizer)
+        ids = torch.tensor([chat_format.ids(prompt_text(messages, chat_format))])
         self.model.eval()
         with torch.no_grad(), precision(self.model, self.settings.loop):
             made = self.model.generate(
@@ -78,7 +80,7 @@ class Watch:
     def _write(self, samples: dict[str, list[str]]) -> None:
         text = json.dumps(samples, ensure_ascii=False, indent=1) + "\n"
         write_whole(self.folder / SAMPLES, text)
-        parts = [_section(one, place, samples) for place, one in enumerate(self._asked)]
+        parts = [_section(example, place, samples) for place, example in enumerate(self._asked)]
         write_whole(self.folder / SAMPLES_TEXT, "\n".join(parts))
 
 
@@ -90,12 +92,15 @@ def draw(history: History, path: Path) -> None:
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    steps = [one["step"] for one in history.steps]
-    losses = [one["loss"] for one in history.steps]
+    steps = [step["step"] for step in history.steps]
+    losses = [step["loss"] for step in history.steps]
     axes.plot(steps, losses, color="#b8c4d6", linewidth=0.8, label="a step")
     axes.plot(steps, _smooth(losses), color="#3566a8", label=f"mean of {_SMOOTHED} steps")
     measured = history.validation
-    places = [one["step"] for one in measured], [one["loss"] for one in measured]
+    places = (
+        [measurement["step"] for measurement in measured],
+        [measurement["loss"] for measurement in measured],
+    )
     axes.plot(*places, "o-", color="#c2571a", label="validation")
     if history.best:
         best = history.best

@@ -1,14 +1,13 @@
-"""Second step: QLoRA on the examples, the loss on the answers only.
+"""Second step: QLoRA fine-tuning on the examples, the loss on the answers only.
 
 The adapter and its record are written to a folder; the checkpoint stays there until the end, so
 the same command goes on after a crash or a disconnect. Under `accelerate launch` it trains with
 several processes.
-
-A folder that holds a finished training is cleared before another one begins there.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,27 +17,36 @@ from typing import Any
 from backend.domain.errors import BadInput, BadSettings
 from backend.domain.prompt import FORMAT
 from backend.system.files import sha256_of
-from trainer.chat_format import TEMPLATE, save_template, tokenizer_of
+from trainer.chat_format import save_template, tokenizer_of
 from trainer.data.prepare import read_examples
-from trainer.gguf.merge import ADAPTER_FILES
-from trainer.gguf.tensor_files import weight_files
-from trainer.hub.checkpoints import Shelf
-from trainer.hub.client import token_here
-from trainer.record import RECORD, Record, fingerprint, name_of_base, read_record, write_record
+from trainer.hub.hub_checkpoints import HubCheckpoints
+from trainer.hub.repository import hub_here
+from trainer.record import (
+    ADAPTER_FILES,
+    RECORD,
+    TEMPLATE,
+    Record,
+    fingerprint,
+    name_of_base,
+    read_record,
+    write_record,
+)
+from trainer.tensor_files import weight_files
 from trainer.tuning import checkpoints
 from trainer.tuning.batches import Fitting, by_split, epochs, fitting
-from trainer.tuning.distributed import ALONE, Group, joined, whole
+from trainer.tuning.distributed import ALONE, ProcessGroup, joined, whole
 from trainer.tuning.forecast import forecast, probe
-from trainer.tuning.loop import History, Task, optimise, settle
-from trainer.tuning.progress import CURVES, SAMPLES, SAMPLES_TEXT, Watch
+from trainer.tuning.loop import History, TrainingTask, optimise, settle
+from trainer.tuning.progress import CURVES, SAMPLES, SAMPLES_TEXT, TrainingProgress
 from trainer.tuning.quantised_base import load_in_four_bits, with_adapter
 from trainer.tuning.settings import TrainingSettings
 
 Say = Callable[[str], None]
+_OF_A_TRAINING = (RECORD, *ADAPTER_FILES, TEMPLATE, CURVES, SAMPLES, SAMPLES_TEXT)
 
 
 @dataclass(frozen=True)
-class Aside:
+class Bookkeeping:
     """What belongs to a training and changes nothing of its result.
 
     `checkpoints_to` is a private hub repository, `base_name` what the base is called in the record
@@ -49,26 +57,26 @@ class Aside:
     base_name: str = ""
 
 
-NOTHING = Aside()
+NO_BOOKKEEPING = Bookkeeping()
 
 
 @dataclass(frozen=True)
 class _Work:
-    """One training: what it is of, and whom it belongs to."""
+    """One training: what it is of, where it is written, and the processes that share it."""
 
     base: Path
     examples: Path
     out: Path
     settings: TrainingSettings
-    group: Group = ALONE
-    aside: Aside = NOTHING
+    group: ProcessGroup = ALONE
+    bookkeeping: Bookkeeping = NO_BOOKKEEPING
 
     @cached_property
     def fingerprint(self) -> str:
         """Names data, base and all settings that change the result, on whatever machine."""
         loop = replace(self.settings.loop, rows_at_once=0, threads=0, checkpoint_minutes=0.0)
         lasting = replace(self.settings, loop=loop, samples=0).to_row()
-        weights = [(one.name, one.stat().st_size) for one in weight_files(self.base)]
+        weights = [(file.name, file.stat().st_size) for file in weight_files(self.base)]
         config = self.base / "config.json"
         shape = config.read_text("utf-8") if config.exists() else ""
         return fingerprint(lasting, self.examples.read_text("utf-8"), shape, weights)
@@ -80,18 +88,18 @@ def train(
     examples: Path,
     out: Path,
     settings: TrainingSettings,
-    aside: Aside = NOTHING,
+    bookkeeping: Bookkeeping = NO_BOOKKEEPING,
     say: Say = lambda _: None,
 ) -> Record:
     """Writes the adapter of `base` for the examples to `out` and returns its record.
 
     A finished training in `out` with the same settings and data is returned as it is; one that
     was cut off goes on, also on another machine if its checkpoints go to the hub. One with other
-    settings or data is set aside. `say` hears the forecast before the training begins. Raises
+    settings or data is archived. `say` hears the forecast before the training begins. Raises
     TooLittleMemory if not even one row fits, BadInput without an example that does.
     """
     with joined() as group:
-        work = _Work(base, examples, out, settings, group, aside)
+        work = _Work(base, examples, out, settings, group, bookkeeping)
         done = group.of_leader(finished(out))
         if done and done.settings.get("fingerprint") == work.fingerprint:
             return done
@@ -99,7 +107,7 @@ def train(
         return _trained(work, say if group.leads else lambda _: None)
 
 
-def check(settings: TrainingSettings, group: Group) -> None:
+def check(settings: TrainingSettings, group: ProcessGroup) -> None:
     """Raises BadSettings for what several processes cannot do together."""
     if group.size > 1 and settings.loop.optimiser != "adamw":
         raise BadSettings(
@@ -116,22 +124,22 @@ def _trained(work: _Work, say: Say) -> Record:
     say(str(expected))
     model = with_adapter(load_in_four_bits(work.base, settings), settings)
     inner = model.get_base_model()
-    trainable = sum(one.numel() for one in inner.parameters() if one.requires_grad)
+    trainable = sum(weight.numel() for weight in inner.parameters() if weight.requires_grad)
     group.split(inner)
     settle(settings.loop, device=inner.device.type)  # so that the probe is timed as the steps are
     seen = probe(inner, training.rows, settings.loop, at_once=expected.rows_at_once, group=group)
     say(seen.told(training.rows, settings.loop.epochs))
     _make_place(work, say)
-    shelf = _shelf(work, say)
-    task = Task(
+    kept = _hub_checkpoints(work, say)
+    task = TrainingTask(
         model=inner,
         rows=epochs(training, tokenizer, settings),
         validation=validation.rows,
         fingerprint=work.fingerprint,
         rows_at_once=seen.rows_at_once,
         group=group,
-        watch=Watch(model, tokenizer, validation.examples, settings, work.out, group),
-        kept=shelf.put if shelf else lambda _: None,
+        watch=TrainingProgress(model, tokenizer, validation.examples, settings, work.out, group),
+        kept=kept.put if kept else lambda _: None,
     )
     history = optimise(task, settings.loop, folder=work.out)
     counts = {
@@ -141,32 +149,32 @@ def _trained(work: _Work, say: Say) -> Record:
         "trainable": trainable,
         "processes": group.size,
     }
-    record = replace(_record(work, history), counts=counts)
+    record = replace(_record(work, history), counts=counts, passages=_passages(training, settings))
     _save(model, tokenizer, record, work)
-    if shelf:
-        shelf.close()
-        shelf.clear()
+    if kept:
+        kept.close()
+        kept.clear()
     return record
 
 
 def _make_place(work: _Work, say: Say) -> None:
     """The folder, without what a training with other settings has left in it."""
     work.out.mkdir(parents=True, exist_ok=True)
-    earlier = set_aside(work.out) if work.group.leads else None
-    if earlier:
-        say(f"The adapter of an earlier training with other settings or data is now in {earlier}.")
+    archived = archive(work.out) if work.group.leads else None
+    if archived:
+        say(f"The adapter of an earlier training with other settings or data is now in {archived}.")
 
 
-def _shelf(work: _Work, say: Say) -> Shelf | None:
-    """The shelf on the hub, what was on it taken down; every process waits for that."""
-    shelf = None
-    place = work.aside.checkpoints_to
+def _hub_checkpoints(work: _Work, say: Say) -> HubCheckpoints | None:
+    """The checkpoints on the hub, the last one fetched; every process waits for that."""
+    kept = None
+    place = work.bookkeeping.checkpoints_to
     if place and work.group.leads:
-        shelf = Shelf(place, mark=work.fingerprint, token=token_here(), say=say)
-        if shelf.fetch(work.out):
+        kept = HubCheckpoints(place, mark=work.fingerprint, hub=hub_here(), say=say)
+        if kept.fetch(work.out):
             say(f"Going on from the checkpoint in {place}.")
     work.group.of_each(None)
-    return shelf
+    return kept
 
 
 def _rows(work: _Work, tokenizer: Any) -> tuple[Fitting, Fitting]:
@@ -180,10 +188,18 @@ def _rows(work: _Work, tokenizer: Any) -> tuple[Fitting, Fitting]:
     return training, fitting(found["validation"], tokenizer, work.settings)
 
 
+def _passages(training: Fitting, settings: TrainingSettings) -> int:
+    """How many passages a prompt of this training has at most."""
+    most = max(len(example.passages) for example in training.examples)
+    return most if settings.passage_share else 0
+
+
 def _save(model: Any, tokenizer: Any, record: Record, work: _Work) -> None:
     """Writes the adapter, then its record, then removes what only a resumed run needs."""
     adapter = {
-        name: whole(one.detach()) for name, one in model.named_parameters() if one.requires_grad
+        name: whole(weight.detach())
+        for name, weight in model.named_parameters()
+        if weight.requires_grad
     }
     if work.group.leads:
         model.save_pretrained(work.out, state_dict=adapter)
@@ -197,7 +213,7 @@ def _record(work: _Work, history: History) -> Record:
     settings = work.settings
     return Record(
         step="train",
-        base=work.aside.base_name or name_of_base(work.base),
+        base=work.bookkeeping.base_name or name_of_base(work.base),
         method=f"QLoRA (NF4, double quantisation), rank {settings.rank}, all linear layers",
         dataset_sha256=sha256_of(work.examples),
         prompt_format=FORMAT,
@@ -213,9 +229,6 @@ def _record(work: _Work, history: History) -> Record:
     )
 
 
-_OF_A_TRAINING = (RECORD, *ADAPTER_FILES, TEMPLATE, CURVES, SAMPLES, SAMPLES_TEXT)
-
-
 def finished(folder: Path) -> Record | None:
     """The record of the training that was finished in a folder; None if it cannot be read."""
     try:
@@ -224,15 +237,15 @@ def finished(folder: Path) -> Record | None:
         return None
 
 
-def set_aside(folder: Path) -> Path | None:
+def archive(folder: Path) -> Path | None:
     """Moves what a finished training left in a folder into a new one inside, which is returned.
 
     Else `merge` would take the old adapter for the new one's, should that never come to its end.
     """
     if not (folder / RECORD).exists():
         return None
-    number = 1 + sum(1 for _ in folder.glob("earlier-*"))
-    place = folder / f"earlier-{number}"
+    found = (re.fullmatch(r"earlier-(\d+)", path.name) for path in folder.iterdir())
+    place = folder / f"earlier-{max((int(name[1]) for name in found if name), default=0) + 1}"
     place.mkdir()
     for name in _OF_A_TRAINING:  # the record first: without it nothing is merged
         if (folder / name).exists():

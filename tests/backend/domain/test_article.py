@@ -118,3 +118,40 @@ def test_a_passage_has_no_marks_of_markdown(marked: str, read: str) -> None:
     (passage,) = article_passages(Article(id="a", title="T", body=marked))
 
     assert passage.text == read
+
+
+@pytest.mark.parametrize(
+    ("characters", "texts"),
+    [
+        (20, ["First one. Second 1."]),  # as much as fits exactly
+        (19, ["First one.", "Second 1."]),
+        (9, ["First one", ".", "Second 1."]),
+    ],
+)
+def test_a_long_line_is_cut_between_sentences(characters: int, texts: list[str]) -> None:
+    passages = article_passages(article("First one. Second 1."), characters=characters)
+
+    assert [passage.text for passage in passages] == texts
+
+
+def test_an_empty_paragraph_ends_nothing() -> None:
+    passages = article_passages(article("One.\r\n\r\n \r\n\r\nTwo.\r\n# Three\r\nFour."))
+
+    assert [passage.text for passage in passages] == ["One.\n\nTwo.\n\nThree\nFour."]
+
+
+def test_what_lacks_a_text_is_told_in_good_english() -> None:
+    with pytest.raises(BadInput, match="An article needs a title"):
+        Article(id="a", title=" ", body="Ten a day.")
+    with pytest.raises(BadInput, match="A solved ticket needs an answer"):
+        SolvedTicket(id="t", question="Why?", answer="")
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["https://x/a", "https://x/a/", "https://x/a?b=1#c?d", "https://x/a.", "https://x/a;"],
+)
+def test_an_article_is_referred_to_by_its_bare_address(written: str) -> None:
+    ticket = SolvedTicket(id="t", question="Why?", answer=f"See {written}")
+
+    assert ticket.references == ("https://x/a",)

@@ -46,3 +46,11 @@ def test_what_is_worth_another_try_passes_by_itself() -> None:
         errors.EngineTimeout,
         errors.EngineBusy,
     }
+
+
+def test_what_a_caller_may_act_on_is_carried_along() -> None:
+    long = errors.PromptTooLong("Too long.", prompt_tokens=900, context_tokens=512)
+    assert (long.prompt_tokens, long.context_tokens) == (900, 512)
+    for kind in (errors.QueueFull, errors.EngineBusy, errors.ZohoThrottled):
+        assert kind("Wait.", retry_after_seconds=7).retry_after_seconds == 7
+        assert str(kind("Wait.", retry_after_seconds=7)) == "Wait."

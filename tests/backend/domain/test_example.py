@@ -25,6 +25,7 @@ def test_an_example_is_one_line_and_comes_back_the_same() -> None:
     line = EXAMPLE.to_json()
 
     assert "\n" not in line
+    assert "Gut 🎈" in line  # as people read it
     assert Example.from_json(line) == EXAMPLE
 
 

@@ -236,3 +236,23 @@ def test_another_counter_can_be_given() -> None:
 
     assert prompt.estimated_tokens <= 150
     assert words(prompt.messages[1]["content"]) > 80
+
+
+def test_two_thirds_of_what_stays_of_a_text_is_its_beginning() -> None:
+    text = "a" * 300 + " " + "b" * 300
+
+    kept = cut_middle(text, 90 + len(ELLIPSIS), len)
+
+    assert (kept.count("a"), kept.count("b")) == (60, 30)
+    assert kept == "a" * 60 + ELLIPSIS + "b" * 30
+
+
+def test_what_fits_exactly_is_not_cut() -> None:
+    assert cut_end("one two", 7, len) == cut_middle("one two", 7, len) == "one two"
+
+
+def test_a_quarter_of_the_budget_is_for_the_wish() -> None:
+    counted = render("Why?", steering="w" * 5000, budget=2000, count=len)
+
+    wish = counted.messages[-1]["content"].count("w")
+    assert 450 < wish <= 500

@@ -45,6 +45,12 @@ def test_bad_ratings_are_refused(bad: dict[str, Any], says: str) -> None:
         Rating(**{**GOOD, **bad})
 
 
+def test_what_is_as_long_as_allowed_is_kept() -> None:
+    rating = Rating(**{**GOOD, "rater": "r" * 200, "comment": "c" * 20_000})
+
+    assert (len(rating.rater), len(rating.comment)) == (200, 20_000)
+
+
 @pytest.mark.parametrize(
     "said", [{"critical": True}, {"comment": "wrong"}, {"ideal_answer": "Do this."}]
 )

@@ -18,8 +18,8 @@ def test_every_text_of_every_rubric_is_translated_and_nothing_else(
     assert there.title != rubric.title
     for ours, theirs in zip(rubric.criteria, there.criteria, strict=True):
         assert (theirs.key, theirs.weight) == (ours.key, ours.weight)
-        assert theirs.label != ours.label
-        assert theirs.question != ours.question
+        assert theirs.label not in ("", None, ours.label)
+        assert theirs.question not in ("", None, ours.question)
         assert len(set(theirs.anchors)) == 5
         assert not set(theirs.anchors) & set(ours.anchors)
     keys = {criterion.key for criterion in rubric.criteria}

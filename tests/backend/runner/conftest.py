@@ -16,7 +16,7 @@ import openai
 import pytest
 
 from backend.runner.model import Model, route_native_log
-from tests.backend.runner.desk import Desk
+from tests.backend.runner.schedulers import Schedulers
 from tests.tiny_gguf import write_tiny_gguf
 
 KEY = "a-key-for-tests"
@@ -50,6 +50,10 @@ class RunningRunner:
         """The current value of a metric, by its full name with labels."""
         lines = self.http.get("/metrics").text.splitlines()
         return sum(float(line.split()[-1]) for line in lines if line.startswith(f"{name} "))
+
+    def threads(self) -> int:
+        """The threads of its process."""
+        return len(list(Path(f"/proc/{self.process.pid}/task").iterdir()))
 
     def wait_until_ready(self) -> None:
         """Return once the model has answered its probe."""
@@ -116,7 +120,7 @@ def model(tiny_gguf: Path) -> Iterator[Model]:
 
 
 @pytest.fixture
-def desk(model: Model) -> Iterator[Desk]:
-    desk = Desk(model)
-    yield desk
-    desk.close()
+def schedulers(model: Model) -> Iterator[Schedulers]:
+    schedulers = Schedulers(model)
+    yield schedulers
+    schedulers.close()

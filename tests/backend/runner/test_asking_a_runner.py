@@ -172,7 +172,7 @@ def test_a_closed_stream_frees_its_slot_at_once(runner: RunningRunner) -> None:
 
 
 def test_without_the_key_only_the_health_is_told(runner: RunningRunner) -> None:
-    paths = ("/metrics", "/v1/models", "/v1/chat/completions", "/tokenize", "/slots", "/props")
+    paths = ("/metrics", "/v1/models", "/v1/chat/completions", "/tokenize", "/threads", "/slots")
 
     statuses = {
         runner.http.request(method, path, headers={"Authorization": authorization}).status_code
@@ -217,6 +217,30 @@ def test_a_ticket_cannot_write_control_tokens(runner: RunningRunner) -> None:
 
     template_tokens = runner.chat("").json()["usage"]["prompt_tokens"]
     assert usage["prompt_tokens"] == template_tokens + len(prompt)
+
+
+def test_a_runner_is_told_how_many_threads_may_compute(
+    start_runner: StartRunner, tiny_gguf: Path
+) -> None:
+    runner = start_runner(tiny_gguf, "--threads", "1")
+    text = runner.text(QUESTION)
+    alone = runner.threads()
+
+    assert runner.http.post("/threads", json={"threads": 3}).json() == {"threads": 3}
+    assert runner.text(QUESTION) == text
+
+    assert runner.metric("runner_threads_allowed") == 3
+    assert runner.threads() == alone + 2
+
+
+@pytest.mark.parametrize(
+    "body", [{"threads": 0}, {"threads": 513}, {"threads": "2"}, {"threads": True}, {}, [2]]
+)
+def test_a_number_of_threads_that_cannot_be_is_refused(runner: RunningRunner, body: object) -> None:
+    before = runner.metric("runner_threads_allowed")
+
+    assert runner.http.post("/threads", json=body).status_code == 400
+    assert runner.metric("runner_threads_allowed") == before
 
 
 def test_metrics_count_requests_and_tokens(runner: RunningRunner) -> None:

@@ -15,6 +15,7 @@ from backend.domain.example import Example
 from backend.domain.passage import Article, SolvedTicket
 from backend.domain.rating import Rating
 from backend.domain.rubric import QUALITY
+from backend.domain.suggestion import Outcome
 from backend.domain.ticket import Ticket
 from backend.knowledge.store import put_articles, put_solved_tickets
 from backend.services.export import export_examples, export_ratings
@@ -116,8 +117,8 @@ def test_solved_tickets_become_examples_oldest_first(db: Database, tmp_path: Pat
 def test_what_people_sent_wrote_and_praised_becomes_examples(
     db: Database, candidates: dict[str, str], tmp_path: Path
 ) -> None:
-    sent = add_outcome(candidates["one"], "sent", final_text="Sent text", db=db)
-    add_outcome(candidates["two"], "discarded", final_text="Discarded", db=db)
+    sent = add_outcome(candidates["one"], Outcome("sent", "Sent text"), db=db)
+    add_outcome(candidates["two"], Outcome("discarded", "Discarded"), db=db)
     ideal = add_rating(
         candidates["two"], quality(scores={"content": 1}, ideal_answer="Ideal text"), db=db
     )
@@ -138,7 +139,7 @@ def test_a_candidate_sent_as_it_stood_is_an_example_once(
     db: Database, candidates: dict[str, str], tmp_path: Path
 ) -> None:
     add_rating(candidates["one"], quality(), db=db)
-    sent = add_outcome(candidates["one"], "sent", db=db)
+    sent = add_outcome(candidates["one"], Outcome("sent"), db=db)
 
     export_examples(tmp_path / "examples.jsonl", db=db)
 

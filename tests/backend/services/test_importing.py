@@ -131,7 +131,7 @@ def test_citations_that_are_no_list_of_texts_are_refused(
     ("content", "sentence"),
     [
         (b'{"id": "a", "title": "\xff"}', "line 1 is not UTF-8"),
-        (gzip.compress(b"{}")[:12], "broken gzip"),
+        (gzip.compress(b"{}", mtime=0)[:12], "broken gzip"),
         (b"\x1f\x8b and no more of it", "broken gzip"),
         (b'{"id": "a", "subject": "Only asked"}', "nothing to import"),
     ],
@@ -187,3 +187,28 @@ def test_real_tickets_are_imported_whole(db: Database) -> None:
 
     assert (imported.articles.added, imported.tickets.added) == (174, 2580)
     assert imported.skipped == {}
+
+
+def test_all_that_a_row_tells_is_kept(db: Database, tmp_path: Path) -> None:
+    more = {"language": "uk", "url": "https://x/7", "updated": "2026-01-02"}
+    told = {"language": "de", "topic": "login", "url": "https://x/t", "created": "2026-03-04"}
+
+    brought_in(
+        db,
+        jsonl(tmp_path / "a.jsonl", {**ARTICLE, **more}),
+        jsonl(tmp_path / "t.jsonl", {**TICKET, **told}),
+    )
+
+    article = db.table("articles").get("limits")
+    assert {name: article[name] for name in (*ARTICLE, *more)} == {**ARTICLE, **more}
+    ticket = db.table("solved_tickets").get("lp-1")
+    assert {name: ticket[name] for name in (*TICKET, *told)} == {**TICKET, **told}
+
+
+@pytest.mark.parametrize("missing", ["subject", "question"])
+def test_a_ticket_with_a_subject_or_a_question_is_enough(
+    db: Database, tmp_path: Path, missing: str
+) -> None:
+    row = {name: value for name, value in TICKET.items() if name != missing}
+
+    assert brought_in(db, tickets=jsonl(tmp_path / "t.jsonl", row)).tickets.added == 1

@@ -238,3 +238,42 @@ def test_hostile_names_stay_text_in_every_form() -> None:
 
     assert read(table) == [{"model": name}]
     assert "[red]" in console.export_text()
+
+
+def test_titles_and_notes_say_how_to_read_the_tables(quality: Database) -> None:
+    counts, shares, means = (
+        report(name, QUALITY, db=quality) for name in ("counts", "shares", "means")
+    )
+
+    assert counts.title == "Ratings from 1 to 5: Four criteria"
+    assert "A later rating by the same rater replaces the earlier one." in counts.note
+    assert shares.title == "Negative and positive ratings: Four criteria"
+    assert shares.note == "Negative: 1 to 2. Positive: 3 to 5."
+    assert means.title == "Weighted means: Four criteria"
+    assert "content 9/20, grammar 4/20, structure 4/20, style 3/20. Without" in means.note
+
+
+def test_what_is_printed_has_its_title_and_note_and_numbers_to_the_right() -> None:
+    table = Table(title="Ratings", columns=("model", "n"), rows=(("a", 7), ("bcd", 12)), note="N.")
+
+    printed = as_terminal(table)
+
+    assert [column.justify for column in printed.columns] == ["left", "right"]
+    assert [str(column.header) for column in printed.columns] == ["model", "n"]
+    assert (str(printed.title), str(printed.caption)) == ("Ratings", "N.")
+    assert as_terminal(Table("Ratings", ("n",), ())).caption is None
+
+
+def test_json_keeps_letters_as_they_are_and_can_be_read_by_people() -> None:
+    table = Table(title="Оцінки", columns=("model",), rows=(("ä",),), note="n: №")
+
+    written = as_json(table)
+
+    assert written == (
+        '{\n  "title": "Оцінки",\n  "columns": [\n    "model"\n  ],\n  "rows": [\n    {\n'
+        '      "model": "ä"\n    }\n  ],\n  "note": "n: №"\n}\n'
+    )
+
+
+def test_csv_ends_its_lines_as_unix_does() -> None:
+    assert as_csv(Table("T", ("model",), (("a",),))) == "model\na\n"

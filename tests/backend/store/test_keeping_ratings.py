@@ -17,7 +17,7 @@ from backend.domain.errors import (
 )
 from backend.domain.rating import Rating
 from backend.domain.rubric import QUALITY, RELEVANCE
-from backend.domain.suggestion import OUTCOMES
+from backend.domain.suggestion import OUTCOMES, Outcome, OutcomeKind
 from backend.store.outcomes import add_outcome
 from backend.store.ratings import add_rating, rated_candidates, revealed
 from tests.backend.candidates import add_candidates, add_models, suggestion_of
@@ -105,7 +105,7 @@ def test_what_is_not_done_cannot_be_rated_or_used(
     with pytest.raises(CandidateUnfinished, match=sentence):
         add_rating(candidates["one"], quality(), db=db)
     with pytest.raises(CandidateUnfinished, match=sentence):
-        add_outcome(candidates["one"], "sent", db=db)
+        add_outcome(candidates["one"], Outcome("sent"), db=db)
 
     assert db.table("ratings").count == db.table("outcomes").count == 0
 
@@ -114,7 +114,7 @@ def test_an_unknown_candidate_cannot_be_rated_or_used(db: Database) -> None:
     with pytest.raises(UnknownCandidate):
         add_rating("nobody", quality(), db=db)
     with pytest.raises(UnknownCandidate):
-        add_outcome("nobody", "sent", db=db)
+        add_outcome("nobody", Outcome("sent"), db=db)
 
 
 def test_a_rating_that_cannot_be_saved_leaves_nothing_behind(
@@ -174,8 +174,8 @@ def test_an_unknown_suggestion_reveals_an_error(db: Database) -> None:
 
 
 @pytest.mark.parametrize("kind", OUTCOMES)
-def test_an_outcome_is_kept(db: Database, candidates: dict[str, str], kind: str) -> None:
-    outcome_id = add_outcome(candidates["one"], kind, final_text="Hi", agent="taras", db=db)
+def test_an_outcome_is_kept(db: Database, candidates: dict[str, str], kind: OutcomeKind) -> None:
+    outcome_id = add_outcome(candidates["one"], Outcome(kind, "Hi", "taras"), db=db)
 
     row = dict(db.table("outcomes").get(outcome_id))
     assert (row["kind"], row["final_text"], row["agent"]) == (kind, "Hi", "taras")
@@ -190,14 +190,7 @@ def test_an_outcome_is_kept(db: Database, candidates: dict[str, str], kind: str)
     ],
 )
 def test_a_wrong_outcome_is_refused(
-    db: Database,
-    candidates: dict[str, str],
-    kind: str,
-    final_text: str,
-    agent: str,
-    error: type[Exception],
+    kind: Any, final_text: str, agent: str, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        add_outcome(candidates["one"], kind, final_text=final_text, agent=agent, db=db)
-
-    assert db.table("outcomes").count == 0
+        Outcome(kind, final_text, agent)

@@ -13,15 +13,12 @@ from sqlite_utils import Database
 
 from backend.domain.passage import Passage
 from backend.domain.prompt import render
-from backend.domain.ticket import Ticket
 from backend.store import queue
 from backend.store.queue import Usage, Work
-from backend.store.suggestions import Candidate, add_suggestion, cancel, suggestion
-from backend.system.database import transaction
-from tests.backend.candidates import add_models
+from backend.store.suggestions import cancel, suggestion
+from tests.backend.asking import LEASE, MODELS, ask, candidate, claim
+from tests.backend.candidates import add_models, suggestion_of
 
-MODELS = ["one", "two", "three"]
-LEASE = 30.0
 USAGE = Usage(prompt_tokens=9, cached_tokens=5, completion_tokens=2)
 PROMPT = render("q", [Passage("solved:1", "solved", "Title", "Text", "https://x", 0.5)])
 
@@ -29,29 +26,6 @@ PROMPT = render("q", [Passage("solved:1", "solved", "Title", "Text", "https://x"
 @pytest.fixture(autouse=True)
 def models(db: Database) -> None:
     add_models(MODELS, db=db)
-
-
-def ask(db: Database, *models: str, text: str = "q") -> str:
-    with transaction(db):
-        return add_suggestion(
-            Ticket(text=text), models or MODELS, steering="short", prefer="now", db=db
-        )
-
-
-def claim(db: Database, lease_seconds: float = LEASE) -> Work:
-    work = queue.claim(MODELS, lease_seconds=lease_seconds, db=db)
-    assert work
-    return work
-
-
-def candidate(db: Database, work: Work) -> Candidate:
-    found = suggestion(suggestion_id(db, work), db=db)
-    return next(one for one in found.candidates if one.id == work.candidate_id)
-
-
-def suggestion_id(db: Database, work: Work) -> str:
-    row = db.execute("SELECT suggestion_id FROM candidates WHERE id = ?", [work.candidate_id])
-    return str(row.fetchone()[0])
 
 
 Change = Callable[[Work, Database], bool]
@@ -70,7 +44,7 @@ def _taken(work: Work, db: Database) -> None:
 
 
 def _cancelled(work: Work, db: Database) -> None:
-    cancel(suggestion_id(db, work), db=db)
+    cancel(suggestion_of(work.candidate_id, db=db), db=db)
 
 
 def _finished(work: Work, db: Database) -> None:

@@ -151,3 +151,15 @@ def test_only_ggufs_that_are_active_named_or_awaited_are_run(db: Database) -> No
     add_model(Model(name="far", kind="chat", active=True), db=db)
 
     assert [model.name for model in wanted_ggufs(["three", "far"], db=db)] == ["one", "three"]
+
+
+def test_each_alias_goes_back_to_what_it_was_itself(db: Database) -> None:
+    for name, alias in (("one", "trial"), ("two", "trial"), ("three", "production")):
+        promotions.ask_promotion(name, db=db, alias=alias)
+        promotions.complete(pending(db), db=db)
+
+    assert promotions.ask_rollback(db=db, alias="trial") == "one"
+
+    assert (pending(db).alias, pending(db).model) == ("trial", "one")
+    with pytest.raises(Conflict, match="production was never anything else"):
+        promotions.ask_rollback(db=db)

@@ -13,36 +13,14 @@ from backend.domain.errors import UnknownCandidate, UnknownSuggestion
 from backend.domain.ticket import Ticket
 from backend.services.suggest import Ask, cancel_suggestion, suggest
 from backend.settings import SuggestSettings
-from backend.store import queue
-from backend.store.queue import Usage
-from backend.store.suggestions import Suggestion, revision, same_request, suggestion, suggestion_of
+from backend.store.suggestions import revision, same_request, suggestion, suggestion_of
+from tests.backend.asking import MODELS, TICKET, click, end_all
 from tests.backend.candidates import add_models
-
-SETTINGS = SuggestSettings()
-NAMES = ["one", "two", "three", "four"]
-TICKET = Ticket(text="Where is my invoice?")
 
 
 @pytest.fixture(autouse=True)
 def models(db: Database) -> None:
-    add_models(NAMES, db=db)
-
-
-def click(
-    db: Database, *models: str, ticket: Ticket = TICKET, steering: str = "", fresh: bool = False
-) -> Suggestion:
-    ask = Ask(ticket, steering=steering, models=models or tuple(NAMES[:3]), fresh=fresh)
-    return suggest(ask, settings=SETTINGS, db=db)
-
-
-def end_all(db: Database, states: str) -> None:
-    for state in states.split():
-        work = queue.claim(NAMES, lease_seconds=30, db=db)
-        assert work
-        if state == "done":
-            queue.finish(work, "Done.", "stop", Usage(), db=db)
-        else:
-            queue.fail(work, "EngineRefused", "No.", db=db)
+    add_models(MODELS, db=db)
 
 
 def test_a_click_gives_each_model_a_letter_in_order(db: Database) -> None:
@@ -113,7 +91,7 @@ def test_a_fresh_one_is_new_and_then_the_one_that_is_shared(db: Database) -> Non
 
 @pytest.mark.parametrize(("size", "turns"), [(1, 2), (2, 4), (3, 6), (4, 24)])
 def test_each_order_comes_equally_often(db: Database, size: int, turns: int) -> None:
-    names = NAMES[:size]
+    names = MODELS[:size]
 
     orders: Counter[tuple[str, ...]] = Counter()
     for turn in range(turns):

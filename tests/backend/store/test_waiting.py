@@ -110,6 +110,21 @@ def test_when_the_worker_is_gone_all_it_held_can_be_claimed(db: Database) -> Non
     assert all(work and not queue.write(work, "x", lease_seconds=1, db=db) for work in held)
 
 
+def test_a_worker_that_ends_in_order_hands_back_and_the_try_does_not_count(db: Database) -> None:
+    ask(db, "a")
+    assert claim(db)
+
+    assert queue.hand_back(db) == 1
+
+    again = claim(db)
+    assert again
+    assert again.attempts == 1
+    queue.release_all(db)
+    killed = claim(db)
+    assert killed
+    assert killed.attempts == 2
+
+
 def test_waiting_counts_what_is_not_finished(db: Database) -> None:
     ask(db, "a", "one", "two")
     cancelled = ask(db, "b")
@@ -216,3 +231,28 @@ def test_totals_count_what_is_finished_by_model_and_state(db: Database) -> None:
     one = found["one", "done"]
     assert (one["count"], one["prompt_tokens"], one["cached_tokens"]) == (1, 10, 4)
     assert found["two", "done"]["prompt_tokens"] == 0
+
+
+def test_what_is_tried_again_begins_with_no_text(db: Database) -> None:
+    asked = ask(db, "first")
+    work = claim(db)
+    assert work
+    assert queue.write(work, "Half a rep", lease_seconds=LEASE, db=db)
+
+    assert queue.try_again(work, "EngineBusy", "Busy.", after_seconds=0, db=db)
+
+    (found,) = suggestion(asked, db=db).candidates
+    assert (found.state, found.text) == ("queued", "")
+    assert (found.problem, found.problem_detail) == ("EngineBusy", "Busy.")
+
+
+def test_a_reply_keeps_what_it_cost(db: Database) -> None:
+    ask(db, "first")
+    work = claim(db)
+    assert work
+
+    queue.finish(work, "Done.", "length", Usage(70, 50, 9), db=db)
+
+    (row,) = db.query("SELECT * FROM candidates")
+    assert (row["state"], row["text"], row["finish"]) == ("done", "Done.", "length")
+    assert (row["prompt_tokens"], row["cached_tokens"], row["completion_tokens"]) == (70, 50, 9)

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from backend.zoho.client import Api, Patience
-from backend.zoho.connecting import Place, choose_organisation, connect
+from backend.services.connect_zoho import (
+    SignInRequest,
+    choose_organisation,
+    connect,
+    sign_in_request,
+)
+from backend.services.export_zoho import open_export_api
+from backend.zoho.client import Api, RetryPolicy
 from backend.zoho.connection import ConnectionFile, Tokens
 from backend.zoho.credits import Budget
-from backend.zoho.data_centres import chosen_hosts
-from backend.zoho.oauth import CRM, DESK, Client
-from backend.zoho.sync import Limits, Report, Wish, alone, export_all, open_api
+from backend.zoho.oauth import CRM, DESK
+from backend.zoho.sync import ExportReport, ExportRequest, Limits, export_all
+from backend.zoho.sync_state import open_export_folder
 from tests.zoho.commands import connect as connect_by_command
 from tests.zoho.local import CLIENT_ID, CLIENT_SECRET, LocalZoho, local_zoho
 from tests.zoho.portal import Portal
 from tests.zoho.raw_lines import Json, lines, read_lines
 
-CLIENT = Client(CLIENT_ID, CLIENT_SECRET)
-QUICK = Patience(first_seconds=0.01, longest_wait_seconds=2)
-Export = Callable[..., Report]
+QUICK = RetryPolicy(first_seconds=0.01, longest_wait_seconds=2)
+Export = Callable[..., ExportReport]
 
 
 @pytest.fixture(autouse=True)
@@ -45,33 +49,36 @@ def zoho(running_zoho: LocalZoho) -> LocalZoho:
     return running_zoho
 
 
-def place_of(zoho: LocalZoho) -> Place:
-    return Place("us", chosen_hosts("us", accounts=zoho.url, crm=zoho.url, desk=zoho.url))
+def request_of(
+    zoho: LocalZoho, *, client_id: str = CLIENT_ID, client_secret: str = CLIENT_SECRET
+) -> SignInRequest:
+    """A sign-in to be made at the local Zoho."""
+    return sign_in_request(
+        client_id=client_id,
+        client_secret=client_secret,
+        data_centre="us",
+        hosts=dict.fromkeys(("accounts", "crm", "desk"), zoho.url),
+        products=(),
+    )
 
 
 def signed_in(zoho: LocalZoho, folder: Path, *scopes: str) -> ConnectionFile:
     """A sign-in with these scopes, all that exports need unless named."""
-    file = ConnectionFile(folder)
-    connect(zoho.grant(*(scopes or (*DESK, *CRM))), CLIENT, place_of(zoho), file=file)
-    return file
+    connect(zoho.grant(*(scopes or (*DESK, *CRM))), request_of(zoho), folder=folder)
+    return ConnectionFile(folder)
 
 
 @pytest.fixture
 def file(zoho: LocalZoho, tmp_path: Path) -> ConnectionFile:
     found = signed_in(zoho, tmp_path / "zoho")
-    choose_organisation(found)
+    choose_organisation(found.folder)
     return found
 
 
-def api_of(product: str, file: ConnectionFile, **limits: int) -> Api:
-    budget = Budget(None, product, limit=limits.pop("credits", 0), leave=limits.pop("leave", 0))
-    return open_api(
-        product,
-        tokens=Tokens(file),
-        budget=budget,
-        limits=Limits(patience=QUICK, **limits),
-        stop=threading.Event(),
-    )
+def api_of(product: str, file: ConnectionFile, *, credits: int = 0, leave: int = 0) -> Api:
+    budget = Budget(product, limit=credits, leave=leave)
+    limits = Limits(retry_policy=QUICK)
+    return open_export_api(product, tokens=Tokens(file), budget=budget, limits=limits)
 
 
 @pytest.fixture
@@ -91,14 +98,19 @@ def raw(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def export(file: ConnectionFile, raw: Path) -> Export:
-    """Exports into `raw`; named arguments are a Wish's or Limits'."""
+    """Exports into `raw`; named arguments are an ExportRequest's or Limits'."""
 
-    def run(product: str, since: str | None = None, department: str = "*", **limits: int) -> Report:
-        api = api_of(product, file, **dict(limits))
-        kept = {name: value for name, value in limits.items() if name not in ("credits", "leave")}
-        with alone(raw):
-            wish = Wish(product, since, department)
-            return export_all(wish, api=api, folder=raw, limits=Limits(patience=QUICK, **kept))
+    def run(
+        product: str, since: str | None = None, department: str = "*", **limits: int
+    ) -> ExportReport:
+        request = ExportRequest(product, since, department)
+        with open_export_folder(raw) as folder:
+            return export_all(
+                request,
+                api=api_of(product, file),
+                folder=folder,
+                limits=Limits(retry_policy=QUICK, **limits),
+            )
 
     return run
 

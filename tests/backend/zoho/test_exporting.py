@@ -50,7 +50,7 @@ def test_what_changed_replaces_the_earlier_line(zoho: LocalZoho, export: Export,
 
     report = {**export("desk").outcomes, **export("crm").outcomes}
 
-    assert {name: one.read for name, one in report.items()} == dict.fromkeys(report, 1)
+    assert {name: outcome.read for name, outcome in report.items()} == dict.fromkeys(report, 1)
     tickets = rows(raw, "desk/tickets.jsonl")
     assert len(tickets) == 60
     assert list(tickets)[-1] == FIRST

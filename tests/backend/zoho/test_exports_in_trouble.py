@@ -15,8 +15,8 @@ from backend.domain.errors import (
     ZohoUnreachable,
 )
 from backend.zoho.client import Api
-from backend.zoho.desk import EARLIEST, windows
-from backend.zoho.sync import alone
+from backend.zoho.desk import EARLIEST, search_windows
+from backend.zoho.sync_state import open_export_folder
 from tests.backend.zoho.conftest import FIRST, WANTED, Export, api_of, reads, rows, signed_in
 from tests.zoho.local import LocalZoho, local_zoho
 from tests.zoho.portal import Portal
@@ -79,7 +79,7 @@ def test_a_portal_full_of_faults_gives_the_same_bytes(
 
 
 def test_another_export_of_the_same_folder_is_refused(export: Export, raw: Path) -> None:
-    with alone(raw), pytest.raises(Unavailable, match="Another export"):
+    with open_export_folder(raw), pytest.raises(Unavailable, match="Another export"):
         export("desk")
 
 
@@ -115,7 +115,7 @@ def test_a_search_is_cut_into_windows_that_zoho_can_show(tmp_path: Path, many: l
         api.headers = {"orgId": "2389290"}
 
         def found(axis: str) -> set[str]:
-            parts = windows(api, {}, axis, EARLIEST, end)
+            parts = search_windows(api, {}, axis, EARLIEST, end)
             return {row["id"] for _, part in parts for row in part}
 
         archived = {name for number, name in enumerate(many) if number % 20 == 7}

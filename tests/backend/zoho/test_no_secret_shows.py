@@ -63,18 +63,18 @@ LOUD = """
 import logging, sys, traceback
 from pathlib import Path
 logging.basicConfig(level=logging.DEBUG)
+from backend.services.connect_zoho import check, disconnect
 from backend.zoho.connection import ConnectionFile, Tokens
-from backend.zoho.connecting import check, disconnect
 file = ConnectionFile(Path(sys.argv[1]))
 tokens = Tokens(file)
 print(repr(tokens.connection), repr(tokens.connection.client), tokens)
 tokens.renew(tokens.connection.access_token)
-print(check("desk", file), check("crm", file))
+print(check("desk", file.folder), check("crm", file.folder))
 try:
     from dataclasses import replace
     away = replace(file.read(), hosts=replace(file.read().hosts, accounts="http://127.0.0.1:9"))
     file.write(away)
-    disconnect(file)
+    disconnect(file.folder)
 except Exception:
     traceback.print_exc()
 """

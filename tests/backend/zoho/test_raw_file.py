@@ -79,8 +79,10 @@ def test_only_the_owner_can_read_it(file: Path) -> None:
     written(file, HEAD).close()
     write_private(file.parent / "note", b"x")
 
-    assert [one.stat().st_mode & 0o777 for one in (file.parent.parent, file.parent)] == [0o700] * 2
-    assert [one.stat().st_mode & 0o777 for one in (file, file.parent / "note")] == [0o600] * 2
+    assert [path.stat().st_mode & 0o777 for path in (file.parent.parent, file.parent)] == [
+        0o700
+    ] * 2
+    assert [path.stat().st_mode & 0o777 for path in (file, file.parent / "note")] == [0o600] * 2
 
 
 def test_a_folder_that_others_can_read_is_refused(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 from backend.domain.errors import ZohoForbidden, ZohoUnreachable
 from backend.zoho.client import Api
 from backend.zoho.desk import Tickets
-from backend.zoho.sync import Outcome, Runner, alone
-from backend.zoho.sync_state import Span, iso
+from backend.zoho.sync import Outcome, StreamSync
+from backend.zoho.sync_state import SyncRun, iso, open_export_folder
 from tests.backend.zoho.conftest import FIRST, WANTED, Export, reads, rows
 from tests.zoho.commands import run
 from tests.zoho.local import LocalZoho
@@ -21,8 +21,8 @@ LATER = WANTED[TICKETS][40]["id"]
 
 
 def refuse(zoho: LocalZoho, *ids: str) -> None:
-    for one in ids:
-        zoho.fault("error", rf"/tickets/{one}", times=-1, status=403)
+    for record_id in ids:
+        zoho.fault("error", rf"/tickets/{record_id}", times=-1, status=403)
 
 
 def test_it_is_left_out_told_and_read_once_it_may_be(
@@ -48,14 +48,14 @@ def test_it_is_left_out_told_and_read_once_it_may_be(
 def test_the_next_run_may_begin_within_the_same_second(
     zoho: LocalZoho, desk: Api, raw: Path
 ) -> None:
-    span = Span(since=None, until=iso(desk.zoho_now()), retry=True)
+    run = SyncRun(since=None, until=iso(desk.zoho_now()), retry_refused=True)
     refuse(zoho, FIRST)
-    with alone(raw):
-        runner = Runner(raw)
-        first = runner.run(Tickets(desk), span)
+    with open_export_folder(raw) as folder:
+        sync = StreamSync(folder, Tickets(desk))
+        first = sync.run(run)
         zoho.calm()
 
-        second = runner.run(Tickets(desk), span)
+        second = sync.run(run)
 
     assert (first, second) == (Outcome(59, 0), Outcome(1, 0))
     assert sorted(rows(raw, TICKETS)) == sorted(row["id"] for row in WANTED[TICKETS])

@@ -12,10 +12,10 @@ import pytest
 import requests
 
 from backend.domain.errors import ZohoNotConnected, ZohoSignInFailed, ZohoThrottled, ZohoUnreachable
-from backend.zoho.connecting import disconnect
+from backend.services.connect_zoho import disconnect
 from backend.zoho.connection import ConnectionFile, Tokens
 from backend.zoho.oauth import refresh
-from tests.backend.zoho.conftest import CLIENT
+from tests.backend.zoho.conftest import request_of
 from tests.zoho.local import LocalZoho
 
 
@@ -137,16 +137,16 @@ def test_the_tenth_token_in_ten_minutes_is_zohos_last(
 
     def ten_more() -> None:
         for _ in range(10):
-            refresh(kept.refresh_token, CLIENT, kept.hosts)
+            refresh(kept.refresh_token, request_of(zoho).client, kept.hosts)
 
     with pytest.raises(ZohoThrottled, match="10 in 10 minutes"):
         ten_more()
 
 
 def test_disconnecting_revokes_and_forgets(zoho: LocalZoho, file: ConnectionFile) -> None:
-    assert disconnect(file)
+    assert disconnect(file.folder)
 
-    assert [one for one in zoho.secrets() if "refresh" in one] == []
+    assert [secret for secret in zoho.secrets() if "refresh" in secret] == []
     with pytest.raises(ZohoNotConnected):
         file.read()
 
@@ -156,7 +156,7 @@ def test_a_sign_in_that_cannot_be_revoked_is_kept(file: ConnectionFile) -> None:
     file.write(replace(file.read(), hosts=away))
 
     with pytest.raises(ZohoUnreachable):
-        disconnect(file)
+        disconnect(file.folder)
 
     assert file.read().refresh_token
 

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import requests
 
 from backend.domain.errors import BadInput, ZohoNotConnected, ZohoSignInFailed, ZohoUnreachable
-from backend.zoho.connecting import Place, choose_organisation, connect
+from backend.services.connect_zoho import (
+    Consent,
+    choose_organisation,
+    connect,
+    connect_by_browser,
+    exportable,
+    kept_sign_in,
+    sign_in_request,
+)
 from backend.zoho.connection import ConnectionFile
 from backend.zoho.data_centres import (
     DATA_CENTRES,
@@ -21,14 +30,11 @@ from backend.zoho.data_centres import (
 from backend.zoho.oauth import (
     CRM,
     DESK,
-    Callback,
-    Client,
-    consent_address,
-    missing,
-    products,
-    returned,
+    CallbackServer,
+    code_from_redirect,
+    missing_scopes,
 )
-from tests.backend.zoho.conftest import CLIENT, place_of, signed_in
+from tests.backend.zoho.conftest import request_of, signed_in
 from tests.zoho.local import LocalZoho
 
 US = DATA_CENTRES["us"]
@@ -43,67 +49,70 @@ def test_a_self_clients_code_becomes_a_private_sign_in(zoho: LocalZoho, tmp_path
     assert kept.hosts.desk == zoho.url
     assert file.path.stat().st_mode & 0o777 == 0o600
     assert file.folder.stat().st_mode & 0o777 == 0o700
-    assert choose_organisation(file) == "Acme"
+    assert choose_organisation(file.folder) == "Acme"
     assert file.read().org_id == "2389290"
 
 
 @pytest.mark.parametrize(
     ("client", "code", "says"),
     [
-        (Client("1000.OTHER", CLIENT.secret), None, "another data centre: choose that one"),
-        (Client(CLIENT.id, "wrong"), None, "another secret in each data centre"),
-        (CLIENT, "1000.used.up", "used up, older than the 3 to 10 minutes"),
+        ({"client_id": "1000.OTHER"}, None, "another data centre: choose that one"),
+        ({"client_secret": "wrong"}, None, "another secret in each data centre"),
+        ({}, "1000.used.up", "used up, older than the 3 to 10 minutes"),
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_is_kept(
-    zoho: LocalZoho, tmp_path: Path, client: Client, code: str | None, says: str
+    zoho: LocalZoho, tmp_path: Path, client: dict[str, str], code: str | None, says: str
 ) -> None:
-    file = ConnectionFile(tmp_path / "zoho")
+    folder = tmp_path / "zoho"
 
     with pytest.raises(ZohoSignInFailed, match=says):
-        connect(code or zoho.grant(*DESK), client, place_of(zoho), file=file)
+        connect(code or zoho.grant(*DESK), request_of(zoho, **client), folder=folder)
 
     with pytest.raises(ZohoNotConnected, match="zoho connect"):
-        file.read()
+        ConnectionFile(folder).read()
 
 
 def test_a_code_with_too_few_scopes_is_given_back(zoho: LocalZoho, tmp_path: Path) -> None:
     with pytest.raises(ZohoSignInFailed, match=r"grant Desk.tickets.READ,Desk.articles.READ"):
         signed_in(zoho, tmp_path / "zoho", "Desk.tickets.READ")
 
-    assert [one for one in zoho.secrets() if "refresh" in one] == []
+    assert [secret for secret in zoho.secrets() if "refresh" in secret] == []
 
 
 def test_a_host_that_does_not_answer_is_named(tmp_path: Path) -> None:
     nowhere = "http://127.0.0.1:9"
-    place = Place("us", chosen_hosts("us", accounts=nowhere))
+    request = sign_in_request(
+        client_id="1000.X",
+        client_secret="secret",
+        data_centre="us",
+        hosts={"accounts": nowhere},
+        products=(),
+    )
 
     with pytest.raises(ZohoUnreachable, match=rf"{nowhere} gave no usable answer.*--dc"):
-        connect("code", CLIENT, place, file=ConnectionFile(tmp_path / "zoho"))
+        connect("code", request, folder=tmp_path / "zoho")
 
 
 def test_a_browser_comes_back_with_a_code(zoho: LocalZoho, tmp_path: Path) -> None:
-    callback = Callback(0)
-    address = consent_address(
-        CLIENT.id,
-        place_of(zoho).hosts,
-        scopes=DESK,
-        redirect_uri=callback.redirect_uri,
-        state="state-1",
-    )
-    browser = threading.Thread(target=lambda: requests.get(address, timeout=10))
-    browser.start()
+    request = replace(request_of(zoho), scopes=DESK)
+    shown: list[str] = []
 
-    back = callback.wait(state="state-1", seconds=10)
-    browser.join()
-    callback.close()
+    def agree(consent: Consent) -> None:
+        shown.append(consent.url)
+        threading.Thread(target=lambda: requests.get(consent.url, timeout=10)).start()
 
-    assert "%2CDesk.articles.READ%2C" in address
-    assert "access_type=offline" in address
-    assert signed_in_at(back.accounts_server, place_of(zoho).hosts) == ("", place_of(zoho).hosts)
-    file = ConnectionFile(tmp_path / "zoho")
-    connect(back.code, CLIENT, place_of(zoho), file=file, redirect_uri=callback.redirect_uri)
-    assert products(file.read().scopes) == ["desk"]
+    connect_by_browser(request, port=0, show=agree, folder=tmp_path / "zoho")
+
+    assert "%2CDesk.articles.READ%2C" in shown[0]
+    assert "access_type=offline" in shown[0]
+    assert exportable(tmp_path / "zoho") == {"desk": "Zoho Desk"}
+    assert kept_sign_in(tmp_path / "zoho").data_centre == "us"
+
+
+def test_the_accounts_server_that_was_chosen_is_the_one_that_was_asked() -> None:
+    assert signed_in_at("https://accounts.zoho.com", US) == ("", US)
+    assert signed_in_at("", US) == ("", US)
 
 
 @pytest.mark.parametrize(
@@ -116,11 +125,11 @@ def test_a_browser_comes_back_with_a_code(zoho: LocalZoho, tmp_path: Path) -> No
 )
 def test_what_another_page_sends_is_refused(query: str, says: str) -> None:
     with pytest.raises(ZohoSignInFailed, match=says):
-        returned(f"http://localhost:1/callback?{query}", state="mine")
+        code_from_redirect(f"http://localhost:1/callback?{query}", state="mine")
 
 
 def test_a_callback_nobody_comes_to_ends() -> None:
-    callback = Callback(0)
+    callback = CallbackServer(0)
 
     with pytest.raises(ZohoUnreachable, match="No browser came back"):
         callback.wait(state="x", seconds=0.3)
@@ -175,8 +184,8 @@ def test_hosts_are_compared_whole() -> None:
 def test_all_rights_cover_reading() -> None:
     granted = ["Desk.tickets.ALL", "Desk.articles.READ", "Desk.search.READ", "Desk.basic.READ"]
 
-    assert missing(granted, "desk") == []
-    assert missing(granted[1:], "desk") == ["Desk.tickets.READ"]
+    assert missing_scopes(granted, "desk") == []
+    assert missing_scopes(granted[1:], "desk") == ["Desk.tickets.READ"]
 
 
 def test_a_newer_sign_in_ends_the_earlier_one(zoho: LocalZoho, file: ConnectionFile) -> None:
@@ -184,7 +193,9 @@ def test_a_newer_sign_in_ends_the_earlier_one(zoho: LocalZoho, file: ConnectionF
 
     signed_in(zoho, file.folder)
 
-    assert [one for one in zoho.secrets() if "refresh" in one] == [file.read().refresh_token]
+    assert [secret for secret in zoho.secrets() if "refresh" in secret] == [
+        file.read().refresh_token
+    ]
     assert file.read().refresh_token != earlier
 
 
@@ -200,11 +211,11 @@ def test_of_several_organisations_one_is_named(zoho: LocalZoho, file: Connection
     zoho.rules(organisations={"2389290": "Acme", "5": "Other"})
 
     with pytest.raises(BadInput, match=r"Name one by --org: 2389290 \(Acme\), 5 \(Other\)"):
-        choose_organisation(file)
+        choose_organisation(file.folder)
     with pytest.raises(BadInput, match="cannot see the Desk organisation 7, only: 2389290"):
-        choose_organisation(file, "7")
+        choose_organisation(file.folder, "7")
 
-    assert choose_organisation(file, "5") == "Other"
+    assert choose_organisation(file.folder, "5") == "Other"
     assert file.read().org_id == "5"
 
 
@@ -212,4 +223,4 @@ def test_a_user_without_a_desk_is_told_so(zoho: LocalZoho, file: ConnectionFile)
     zoho.rules(organisations={})
 
     with pytest.raises(BadInput, match="sees no Desk organisation"):
-        choose_organisation(file)
+        choose_organisation(file.folder)

@@ -81,7 +81,7 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(zoho: LocalZoho, connecte
     )
 
     assert done.returncode == 1
-    assert done.stderr.strip().startswith("The disk is full. What was written so far is kept")
+    assert done.stderr.strip().startswith("The disk is full. What was read so far is kept")
     assert run(connected, "export", "--desk").returncode == 0
     for name in ("desk/articles.jsonl", "desk/tickets.jsonl"):
         assert read_lines(raw(connected) / name) == WANTED[name]

@@ -2,7 +2,7 @@
 
 const EVIL = 'https://evil.example'
 const OWN = 'top.owned=self.owned=1'
-const tags = (/** @type {string} */ text) => [...text].map((one) => String.fromCodePoint(0xe0000 + (one.codePointAt(0) ?? 0))).join('')
+const tags = (/** @type {string} */ text) => [...text].map((character) => String.fromCodePoint(0xe0000 + (character.codePointAt(0) ?? 0))).join('')
 
 export const HOSTILE = [
   `Hello <script>${OWN}</script><script src="${EVIL}/1.js"></script>`,

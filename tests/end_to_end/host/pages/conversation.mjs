@@ -32,9 +32,9 @@ export function rest({ pathname }, { connectionLinkName, headers }, threads) {
   if (connectionLinkName !== 'readtickets' || headers['orgId'] !== '2002') return answer(403, { errorCode: 'SCOPE_MISMATCH', message: 'Invalid scope' })
   const [, ticket, id] = /^\/api\/v1\/tickets\/(\d+)\/(?:conversations|threads\/(\d+))$/.exec(pathname) ?? []
   const found = threads.filter(({ ticketId }) => ticketId === ticket)
-  if (id) return answer(200, { ...found.find((one) => one.id === id), content: '<div>…</div>' })
-  const listed = found.map(({ plainText, ticketId: _, ...one }) => ({
-    ...one, type: 'thread', channel: 'EMAIL', status: 'SUCCESS', visibility: 'public', isForward: false, isDescriptionThread: false, summary: plainText.slice(0, 20),
+  if (id) return answer(200, { ...found.find((entry) => entry.id === id), content: '<div>…</div>' })
+  const listed = found.map(({ plainText, ticketId: _, ...entry }) => ({
+    ...entry, type: 'thread', channel: 'EMAIL', status: 'SUCCESS', visibility: 'public', isForward: false, isDescriptionThread: false, summary: plainText.slice(0, 20),
   }))
   return answer(200, listed.length ? { data: listed } : '')
 }

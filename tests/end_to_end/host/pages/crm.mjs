@@ -106,7 +106,7 @@ function json(text) {
 
 /** Another Case: CRM loads the page anew, and with it the widget. */
 export function openCase(/** @type {string} */ id) {
-  current = cases.find((one) => one.id === id) ?? current
+  current = cases.find((record) => record.id === id) ?? current
   draw()
   loadWidget()
 }
@@ -122,11 +122,11 @@ function draw() {
   part('solution', HTMLElement).textContent = current.Solution
   const item = (/** @type {string} */ text) => Object.assign(document.createElement('li'), { textContent: text })
   part('notes', HTMLElement).replaceChildren(...(notes.get(current.id) ?? []).map((note) => item(`${note.Note_Title}: ${note.Note_Content}`)))
-  const links = cases.map((one) => {
+  const links = cases.map((record) => {
     const link = document.createElement('button')
-    link.textContent = one.Subject
-    link.setAttribute('aria-current', String(one === current))
-    link.addEventListener('click', () => openCase(one.id))
+    link.textContent = record.Subject
+    link.setAttribute('aria-current', String(record === current))
+    link.addEventListener('click', () => openCase(record.id))
     const entry = document.createElement('li')
     entry.append(link)
     return entry

@@ -95,7 +95,7 @@ function json(text) {
 
 /** @param {string} id */
 export function openTicket(id) {
-  current = tickets.find((one) => one.id === id) ?? current
+  current = tickets.find((ticket) => ticket.id === id) ?? current
   draw()
   if (odd.shift) frame.tell('ticket_Shift', { ticketId: current.id })
 }

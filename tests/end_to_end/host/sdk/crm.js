@@ -8,7 +8,7 @@ globalThis.ZOHO = (() => {
       init: async () => {
         const heard = [...(listeners['PageLoad'] ?? [])]
         const page = await line.call('init')
-        setTimeout(() => heard.forEach((one) => one(page)))
+        setTimeout(() => heard.forEach((listener) => listener(page)))
         return true
       },
     },
