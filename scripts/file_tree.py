@@ -65,7 +65,7 @@ def header(file: Path) -> str:
         return (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
     if file.suffix == ".toml":
         first = text.partition("\n")[0]
-        return first.removeprefix("#").strip() if first.startswith("#") else ""
+        return first.removeprefix("#").strip().partition(". ")[0] if first.startswith("#") else ""
     found = _JS_HEADER.match(text)
     return found["line"].removesuffix("*/").strip() if found else ""
 
