@@ -99,7 +99,7 @@ async def _write(
     hidden = await hide_aside(
         ticket.question, work.steering, work.contact, model=model, settings=settings.privacy
     )
-    passages = _passages(ticket, model, settings=settings, db=db)
+    passages = _passages(hidden, ticket.external_id, model, settings=settings, db=db)
     budget = model.prompt_tokens or settings.suggest.prompt_tokens
     for _ in range(_RENDERINGS):
         prompt = prompts.render(hidden.question, passages, steering=hidden.steering, budget=budget)
@@ -124,19 +124,22 @@ async def _write(
 
 
 def _passages(
-    ticket: Ticket, model: Model, *, settings: Settings, db: Database
+    hidden: Hidden, ticket_id: str, model: Model, *, settings: Settings, db: Database
 ) -> Sequence[Passage]:
-    """The passages for the prompt: no more than the model was taught to read, nobody's data."""
+    """The passages for the prompt: no more than the model was taught to read, nobody's data.
+
+    They are searched with what the model reads, as in training.
+    """
     card = model.model_card
     if card and card.passages == 0:
         return ()
     found = passages_for(
-        ticket.question,
+        hidden.question,
         db=db,
         articles=settings.suggest.articles,
         solved=settings.suggest.solved,
         threshold=settings.search.article_threshold,
-        exclude_source=ticket.external_id,
+        exclude_source=ticket_id,
     )
     chosen = found[: card.passages] if card and card.passages > 0 else found
     recogniser = recogniser_named(settings.privacy.recogniser)

@@ -66,7 +66,7 @@ def main() -> None:
         found = [_measured(size, export) for size, export in exports]
     _print(found)
     if given.json:
-        rows = [vars(one) for one in found]
+        rows = [vars(measured) for measured in found]
         given.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 
 
@@ -121,25 +121,25 @@ def _print(found: Sequence[Measured]) -> None:
     head = ("tickets", "MB", "minutes", "cleaning", "CPU min", "ms each", "peak MB", "exponent")
     print("".join(f"{name:>10}" for name in (*head, "examples", "near dup.")))
     before: Measured | None = None
-    for one in found:
+    for measured in found:
         growth = "-"
         if before:
-            ratio = one.processor / before.processor
-            growth = f"{math.log(ratio) / math.log(one.tickets / before.tickets):.2f}"
+            ratio = measured.processor / before.processor
+            growth = f"{math.log(ratio) / math.log(measured.tickets / before.tickets):.2f}"
         cells = (
-            f"{one.tickets}",
-            f"{one.megabytes:.0f}",
-            f"{one.seconds / 60:.2f}",
-            f"{one.cleaning / 60:.2f}",
-            f"{one.processor / 60:.2f}",
-            f"{1000 * one.processor / one.tickets:.1f}",
-            f"{one.peak:.0f}",
+            f"{measured.tickets}",
+            f"{measured.megabytes:.0f}",
+            f"{measured.seconds / 60:.2f}",
+            f"{measured.cleaning / 60:.2f}",
+            f"{measured.processor / 60:.2f}",
+            f"{1000 * measured.processor / measured.tickets:.1f}",
+            f"{measured.peak:.0f}",
             growth,
-            f"{one.card['examples']}",
-            f"{one.card['near_duplicates']['beyond_the_first']}",
+            f"{measured.card['examples']}",
+            f"{measured.card['near_duplicates']['beyond_the_first']}",
         )
         print("".join(f"{cell:>10}" for cell in cells))
-        before = one
+        before = measured
     print(json.dumps(found[-1].card, indent=2))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
@@ -37,11 +37,14 @@ def test_the_newest_tickets_are_golden_and_articles_are_trained_on(tmp_path: Pat
     prepare(articles=articles, tickets=tickets, out=tmp_path, choices=Choices(golden_share=0.25))
 
     examples = read_examples(tmp_path / "examples.jsonl")
-    golden = [one for one in examples if one.split == "golden"]
-    others = [one for one in examples if one.source.startswith("ticket:") and one not in golden]
+    tickets_of = defaultdict(list)
+    for example in examples:
+        tickets_of[example.source.partition(":")[0], example.split].append(example.created)
+    golden = tickets_of.pop(("ticket", "golden"))
+    others = tickets_of["ticket", "train"] + tickets_of["ticket", "validation"]
     assert len(golden) == 8
-    assert min(one.created for one in golden) >= max(one.created for one in others)
-    assert {one.split for one in examples if one.source.startswith("article:")} == {"train"}
+    assert min(golden) >= max(others)
+    assert {split for kind, split in tickets_of if kind == "article"} == {"train"}
 
 
 def test_an_article_gives_one_example_a_section(tmp_path: Path) -> None:
@@ -50,7 +53,11 @@ def test_an_article_gives_one_example_a_section(tmp_path: Path) -> None:
     prepare(articles=articles, tickets=tickets, out=tmp_path)
 
     examples = read_examples(tmp_path / "examples.jsonl")
-    asked = [one.question for one in examples if one.source.startswith("article:about-invoice#")]
+    asked = [
+        example.question
+        for example in examples
+        if example.source.startswith("article:about-invoice#")
+    ]
     assert asked == [
         "All about invoice",
         "All about invoice: Steps",
@@ -82,10 +89,10 @@ def test_no_example_quotes_its_own_answer_or_a_ticket_held_out(tmp_path: Path) -
     prepare(articles=articles, tickets=tickets, out=tmp_path, choices=Choices(passage_share=1.0))
 
     examples = read_examples(tmp_path / "examples.jsonl")
-    trained = {one.source for one in examples if one.split == "train"}
+    trained = {example.source for example in examples if example.split == "train"}
     quoted = Counter[str]()
     for example in examples:
-        keys = [one.key.replace("solved:", "ticket:") for one in example.passages]
+        keys = [passage.key.replace("solved:", "ticket:") for passage in example.passages]
         assert example.source not in keys
         assert len(keys) == len(set(keys)) <= 3
         quoted.update(key for key in keys if key.startswith("ticket:"))
@@ -118,6 +125,16 @@ def test_a_gzip_file_is_read_and_half_of_one_is_refused(tmp_path: Path) -> None:
         prepare(articles=articles, tickets=tickets, out=tmp_path)
 
 
+def test_a_byte_order_mark_is_read_over(tmp_path: Path) -> None:
+    articles, tickets = write_corpus(tmp_path)
+    for path in (articles, tickets):
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+
+    card = prepare(articles=articles, tickets=tickets, out=tmp_path)
+
+    assert card["kinds"] == {"article": 12, "ticket": 32}
+
+
 def test_an_id_for_two_tickets_is_refused(tmp_path: Path) -> None:
     articles, tickets = write_corpus(tmp_path)
     first = json.loads(tickets.read_text().splitlines()[0])
@@ -134,7 +151,7 @@ def test_a_share_above_one_is_refused() -> None:
 
 
 def test_a_line_separator_inside_a_text_ends_no_example(tmp_path: Path) -> None:
-    one = Example(question="a\u2028b\x85c", answer="d\u2029e", source="ticket:1")
-    (tmp_path / "examples.jsonl").write_text(one.to_json() + "\n", encoding="utf-8")
+    example = Example(question="a\u2028b\x85c", answer="d\u2029e", source="ticket:1")
+    (tmp_path / "examples.jsonl").write_text(example.to_json() + "\n", encoding="utf-8")
 
-    assert read_examples(tmp_path / "examples.jsonl") == [one]
+    assert read_examples(tmp_path / "examples.jsonl") == [example]

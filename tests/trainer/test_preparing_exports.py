@@ -45,7 +45,7 @@ def export(folder: Path, lines: list[Line]) -> Path:
     path = folder / "raw" / "desk" / "tickets.jsonl"
     path.parent.mkdir(parents=True)
     with path.open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(one, ensure_ascii=False) + "\n" for one in lines)
+        file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     return folder / "raw"
 
 
@@ -89,20 +89,20 @@ def test_the_rule_of_the_splits_holds(
     copies = random.Random(seed).choices(lines, k=15)
     for number, copy in enumerate(copies):
         lines.append({**copy, "id": str(5000 + number)})
-    who = {one["id"]: one["record"]["contactId"] for one in lines}
+    who = {line["id"]: line["record"]["contactId"] for line in lines}
 
     prepared(folder, lines, golden_share=golden, validation_share=0.2, near_duplicates=keep)
 
     examples = read_examples(folder / "out" / "examples.jsonl")
     splits = defaultdict(set)
-    for one in examples:
-        splits[who[one.source.removeprefix("ticket:")]].add(one.split)
+    for example in examples:
+        splits[who[example.source.removeprefix("ticket:")]].add(example.split)
     assert all(len(found) == 1 for found in splits.values())
-    held = [one.created for one in examples if one.split == "golden"]
-    others = [one.created for one in examples if one.split != "golden"]
+    held = [example.created for example in examples if example.split == "golden"]
+    others = [example.created for example in examples if example.split != "golden"]
     assert not held or max(others) <= min(held)
     assert bool(held) == bool(golden)
-    marks = signatures_of([one.question for one in examples])
+    marks = signatures_of([example.question for example in examples])
     for left, right in itertools.combinations(range(len(examples)), 2):
         if examples[left].split != examples[right].split:
             assert likeness(marks[left], marks[right]) < ALIKE
@@ -114,9 +114,9 @@ def test_one_customer_has_a_twentieth_of_the_training_set_at_most(tmp_path: Path
 
     card = prepared(tmp_path, lines, golden_share=0.0, validation_share=0.0)
 
-    of = {one["id"]: one["record"]["contactId"] for one in lines}
+    of = {line["id"]: line["record"]["contactId"] for line in lines}
     examples = read_examples(tmp_path / "out" / "examples.jsonl")
-    largest = sum(of[one.source.removeprefix("ticket:")] == "c999" for one in examples)
+    largest = sum(of[example.source.removeprefix("ticket:")] == "c999" for example in examples)
     assert largest == card["rows_of_one_customer_at_most"] <= 0.05 * len(examples)
     assert card["dropped"]["more than 5 % from one customer"] == 60 - largest
 
@@ -125,7 +125,7 @@ def test_the_same_answer_to_many_questions_is_kept_a_few_times(tmp_path: Path) -
     answer = "Please open Settings, then press Reset."
     draw = random.Random(1)
     asked = [f"How do I {' '.join(draw.choices(WORDS, k=12))}?" for _ in range(30)]
-    lines = [ticket(str(n), *threads_of(one, answer)) for n, one in enumerate(asked)]
+    lines = [ticket(str(n), *threads_of(question, answer)) for n, question in enumerate(asked)]
 
     card = prepared(tmp_path, lines, same_answers=5)
 
@@ -190,7 +190,7 @@ def test_ideal_answers_come_before_what_was_sent(tmp_path: Path) -> None:
     )
 
     examples = read_examples(tmp_path / "out" / "examples.jsonl")
-    assert {one.source for one in examples} == {"ideal:r1", "sent:9"}
+    assert {example.source for example in examples} == {"ideal:r1", "sent:9"}
     assert card["dropped"] == {"near duplicate of a ticket": 1}
 
 
@@ -206,7 +206,7 @@ def test_nothing_to_prepare_is_refused(tmp_path: Path) -> None:
 @on_shared_sets
 def test_real_threads_are_prepared_and_every_one_is_accounted_for(tmp_path: Path) -> None:
     path = SHARED / "helpdesk" / "raw_threads_sample.jsonl"
-    rows = [json.loads(one) for one in path.read_text(encoding="utf-8").splitlines()]
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
     card = prepared(tmp_path, [of_forum_thread(row) for row in rows])
 
@@ -220,9 +220,9 @@ def test_real_threads_are_prepared_and_every_one_is_accounted_for(tmp_path: Path
 def test_tickets_in_many_languages_are_prepared(tmp_path: Path) -> None:
     folder = SHARED / "multilingual"
     rows = [
-        {**json.loads(one), "language": ""}
+        {**json.loads(line), "language": ""}
         for name in ("tickets_other_languages", "uk_written_pairs")
-        for one in (folder / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+        for line in (folder / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
     ]
     tickets = tmp_path / "tickets.jsonl"
     tickets.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

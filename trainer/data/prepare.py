@@ -28,7 +28,6 @@ from backend.intake.raw_records import ARTICLES, TICKETS, raw_files
 from backend.system.files import sha256_of, whole_file
 from backend.system.processes import cut
 from backend.system.resources import processors
-from trainer.data.article_examples import read_articles, section_examples, unlike_held_out
 from trainer.data.compose import (
     Batch,
     Drawing,
@@ -48,10 +47,12 @@ from trainer.data.rows import (
     open_rows,
     pieces_of_export,
     pieces_of_lines,
+    read_articles,
     read_summaries,
     read_tickets,
+    section_examples,
 )
-from trainer.data.splits import Duplicates, SplitRules, Splits, split_tickets
+from trainer.data.splits import Duplicates, SplitRules, Splits, split_tickets, unlike_held_out
 
 EXAMPLES = "examples.jsonl"
 VERSION = 4

@@ -2,13 +2,15 @@
 
 Work is done in pieces by several processes and kept piece by piece, so that a run that was stopped
 goes on with the next one. Of each ticket only a summary comes into memory, some three hundred bytes
-and a signature; its texts stay on the disk.
+and a signature; its texts stay on the disk. Articles are few and stay in memory: each section is
+asked as its title and answered by its text.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,11 +23,12 @@ from sqlite_utils import Database
 
 from backend.domain.errors import BadInput
 from backend.domain.example import Example
-from backend.domain.passage import SolvedTicket
+from backend.domain.passage import Article, SolvedTicket
 from backend.intake.deduplication import PERMUTATIONS, signature
 from backend.intake.jsonl import (
     Line,
     Row,
+    article_of,
     bad_line,
     read_lines,
     rows_of,
@@ -34,6 +37,7 @@ from backend.intake.jsonl import (
 )
 from backend.intake.language import language_of
 from backend.intake.raw_records import (
+    ARTICLES,
     TICKETS,
     Lines,
     Outcome,
@@ -52,6 +56,7 @@ RATED = ("examples", "ratings")
 """The files of a folder that the backend's `export` wrote, without their ending."""
 TRUST = ("ticket", "rated", "sent", "ideal")
 """Where an answer comes from, the most trusted last: of near duplicates the best one stays."""
+_HEADING = re.compile(r"^#{2,6}\s+(.+?)\s*$", re.MULTILINE)
 Signatures = npt.NDArray[np.uint32]
 
 
@@ -87,6 +92,15 @@ class TicketSummary:
     def age(self) -> tuple[str, str]:
         """A key by which tickets go from old to new, always in the same order."""
         return self.created, self.source
+
+
+@dataclass(frozen=True)
+class _Section:
+    """A part of an article under one heading; the first part stands under the title."""
+
+    number: int
+    title: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -206,6 +220,36 @@ def read_tickets(ids: Sequence[int], *, db: Database) -> Iterator[tuple[int, str
         id_, source = int(row.pop("id")), str(row.pop("source"))
         cited = tuple(json.loads(row.pop("cited")))
         yield id_, source, SolvedTicket(id=source.removeprefix("ticket:"), cited=cited, **row)
+
+
+def read_articles(file: Path | None, export: Path | None, dropped: Counter[str]) -> list[Article]:
+    """The articles of a JSONL file and of an export folder."""
+    articles = _articles_of_file(file, dropped) if file else []
+    for path in raw_files(export, ARTICLES) if export else []:
+        lines = lines_that_count(path)
+        rows = tuple((id_, place, "") for id_, place in zip(lines.ids, lines.places, strict=True))
+        for outcome in refine(Task(path, rows)):
+            articles += outcome.articles
+            dropped.update([outcome.dropped] if outcome.dropped else [])
+    return articles
+
+
+def section_examples(articles: Sequence[Article], dropped: Counter[str]) -> list[Example]:
+    """One example for each section of these articles, without exact copies."""
+    examples: dict[tuple[str, str], Example] = {}
+    for article in articles:
+        for section in _sections(article):
+            if (section.title, section.text) in examples:
+                dropped["exact duplicate of an article's section"] += 1
+                continue
+            examples[section.title, section.text] = Example(
+                question=section.title,
+                answer=section.text,
+                source=f"article:{article.id}#{section.number}",
+                language=article.language or language_of(article.body, article.title),
+                created=article.updated,
+            )
+    return list(examples.values())
 
 
 def _pieces_of_raw(lines: Lines) -> Iterator[Piece]:
@@ -333,3 +377,29 @@ def _refuse_equal_ids(summaries: Sequence[TicketSummary]) -> None:
 
 def _words(summary: TicketSummary) -> tuple[str, str]:
     return summary.asked_hash, summary.answer_hash
+
+
+def _articles_of_file(path: Path, dropped: Counter[str]) -> list[Article]:
+    articles: dict[str, Article] = {}
+    for number, row in rows_of(read_lines(path), path):
+        try:
+            article = article_of(row)
+        except BadInput as error:
+            raise bad_line(path, number, error) from error
+        if isinstance(article, str):
+            dropped[article] += 1
+        else:
+            articles[article.id] = article
+    return list(articles.values())
+
+
+def _sections(article: Article) -> list[_Section]:
+    """The parts of an article that have text, each with a title that names the article too."""
+    pieces = _HEADING.split(article.body)
+    headed = [("", pieces[0]), *zip(pieces[1::2], pieces[2::2], strict=True)]
+    found: list[_Section] = []
+    for heading, text in headed:
+        if text.strip():
+            title = f"{article.title}: {heading}" if heading else article.title
+            found.append(_Section(len(found), title, text.strip()))
+    return found

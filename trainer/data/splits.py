@@ -20,8 +20,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from backend.domain.example import Split
-from backend.intake.deduplication import groups
+import numpy as np
+
+from backend.domain.example import Example, Split
+from backend.intake.deduplication import groups, signatures_of
 from trainer.data.rows import Signatures, TicketSummary
 
 CUSTOMER_SHARE = 0.05
@@ -92,6 +94,24 @@ def split_tickets(
         customer_cap=cap,
         customers=len(customers),
     )
+
+
+def unlike_held_out(
+    examples: Sequence[Example], signatures: Signatures, splits: Splits, dropped: Counter[str]
+) -> list[Example]:
+    """The examples that ask nothing that a held-out ticket asks too: those would be learned."""
+    held_out = [place for place, split in splits.by_place.items() if split != "train"]
+    asked = signatures_of([example.question for example in examples])
+    alike = {
+        place - len(held_out)
+        for group in groups(np.concatenate((signatures[held_out], asked)))
+        if group[0] < len(held_out)
+        for place in group
+        if place >= len(held_out)
+    }
+    if alike:
+        dropped["article's section that a held-out ticket asks for"] += len(alike)
+    return [example for place, example in enumerate(examples) if place not in alike]
 
 
 def fraction(text: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,13 @@ from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from backend.domain.passage import Article, SolvedTicket
-from backend.knowledge.ranking import find_passages, nearest_answer, passages_for
+from backend.knowledge.ranking import (
+    Search,
+    find_passages,
+    nearest_answer,
+    passage_lengths,
+    passages_for,
+)
 from backend.knowledge.store import put_articles, put_solved_tickets
 from backend.store.database import open_database
 from tests.backend.knowledge.knowledge_samples import ARTICLES, TICKETS
@@ -175,6 +182,26 @@ def test_what_looks_like_a_query_is_only_words(filled: Database, question: str) 
 
     assert {passage.kind for passage in found} <= {"article"}
     assert filled.table("passages").count == len(ARTICLES) + len(TICKETS)
+
+
+def test_lengths_worked_out_before_change_nothing_but_the_time(filled: Database) -> None:
+    lengths = passage_lengths(filled)
+    with closing(Search(filled)) as plain, closing(Search(filled, lengths=lengths)) as quick:
+        found = [quick.find(ticket.asked) for ticket in TICKETS]
+        assert found == [plain.find(ticket.asked) for ticket in TICKETS]
+
+    assert any(hits.solved for hits in found)
+
+
+def test_numbers_of_placeholders_do_not_matter(filled: Database) -> None:
+    question = "[NAME_{}] cannot sign in, password wrong"
+
+    first, second = (
+        find_passages(question.format(number), db=filled, kind="solved", limit=3)
+        for number in (1, 2)
+    )
+
+    assert first == second
 
 
 def test_an_empty_store_finds_nothing(db: Database) -> None:

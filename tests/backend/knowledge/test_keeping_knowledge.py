@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
+
 from sqlite_utils import Database
 
 from backend.domain.passage import Article, SolvedTicket
 from backend.knowledge.ranking import find_passages
 from backend.knowledge.store import (
+    Stored,
+    open_knowledge,
     put_articles,
     put_solved_tickets,
     solved_ticket_count,
@@ -58,3 +63,31 @@ def test_solved_tickets_come_back_as_they_were(db: Database) -> None:
     put_solved_tickets(TICKETS, db=db)
 
     assert solved_tickets(db=db) == TICKETS
+
+
+def test_a_database_of_knowledge_alone_has_the_tables_of_the_product(
+    db: Database, tmp_path: Path
+) -> None:
+    alone = open_knowledge(tmp_path / "knowledge.db")
+
+    with closing(alone):
+        tables = [name for name in alone.table_names() if not name.startswith("_sqlite")]
+        assert {"articles", "solved_tickets", "passages", "terms", "raw_lines"} <= set(tables)
+        for name in tables:
+            assert schema(alone, name) == schema(db, name)
+        put_solved_tickets(TICKETS, db=alone)
+    again = open_knowledge(tmp_path / "knowledge.db")
+    with closing(again):
+        assert solved_tickets(db=again) == TICKETS
+
+
+def schema(db: Database, table: str) -> list[str]:
+    rows = db.execute("SELECT sql FROM sqlite_master WHERE tbl_name = ? ORDER BY name", [table])
+    return [row[0] for row in rows]
+
+
+def test_tickets_may_come_one_after_another_without_being_listed(db: Database) -> None:
+    stored = put_solved_tickets((ticket for ticket in TICKETS), db=db)
+
+    assert stored.added == len(TICKETS)
+    assert put_solved_tickets(iter(()), db=db) == Stored()
