@@ -9,7 +9,7 @@ import pytest
 
 from backend.system.files import private_folder
 from backend.zoho.credits import Budget
-from backend.zoho.raw_file import raw_line
+from backend.zoho.sync import raw_line
 from backend.zoho.sync_state import (
     Cursor,
     PlannedRecord,

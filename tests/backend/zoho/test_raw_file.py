@@ -9,7 +9,7 @@ import pytest
 
 from backend.domain.errors import BadInput
 from backend.system.files import private_folder, write_private
-from backend.zoho.raw_file import RawFile, raw_line
+from backend.zoho.sync import RawFile, raw_line
 
 IDS = ["1", "22", "333", "4444"]
 LINES = [raw_line(name, {"record": {"id": name, "text": f"Ї\n{name}}}"}}) for name in IDS]

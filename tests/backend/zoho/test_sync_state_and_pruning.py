@@ -14,8 +14,7 @@ from backend.domain.errors import CreditsSpent, DatabaseTooNew, ZohoError
 from backend.zoho.credit_forecast import Forecast, Item, days
 from backend.zoho.credits import PLANS, Budget, list_page
 from backend.zoho.crm import belongs
-from backend.zoho.raw_file import RawFile, raw_line
-from backend.zoho.sync import prune_folder
+from backend.zoho.sync import RawFile, prune_folder, raw_line
 from backend.zoho.sync_state import (
     Cursor,
     ExportFolder,
