@@ -4,8 +4,8 @@
 
 Each step can be done again without harm, and what is written depends only on what Zoho holds: ids
 are read in the order of their number, whatever was killed when. How far a run got is read from the
-raw file itself, so no second note can disagree: a later line with an id replaces an earlier one, and
-`{"id":…,"deleted":true}` says that Zoho no longer has the record.
+raw file itself, so no second note can disagree: a later line with an id replaces an earlier one,
+and `{"id":…,"deleted":true}` says that Zoho no longer has the record.
 """
 
 from __future__ import annotations
