@@ -6,9 +6,9 @@ import gzip
 import json
 import unicodedata
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from backend.domain.errors import BadInput
 from backend.domain.passage import Article, SolvedTicket
@@ -16,6 +16,7 @@ from backend.system.files import opened
 
 Row = Mapping[str, Any]
 Line = tuple[int, str]
+Made = TypeVar("Made")
 
 
 def read_rows(path: Path) -> Iterator[Row]:
@@ -50,6 +51,16 @@ def rows_of(lines: Iterable[Line], path: Path) -> Iterator[tuple[int, Row]]:
         if not isinstance(row, dict):
             raise bad_line(path, number, "this is no JSON object.")
         yield number, row
+
+
+def made_of(make: Callable[[Row], Made], lines: Iterable[Line], path: Path) -> Iterator[Made]:
+    """What `make` makes of each of these lines. Raises its BadInput with file and line."""
+    for number, row in rows_of(lines, path):
+        try:
+            made = make(row)
+        except BadInput as error:
+            raise bad_line(path, number, error) from error
+        yield made
 
 
 def bad_line(path: Path, number: int, problem: object) -> BadInput:

@@ -18,7 +18,7 @@ from sqlite_utils import Database
 
 from backend.domain.errors import BadInput
 from backend.domain.passage import Article, SolvedTicket
-from backend.intake.jsonl import Row, article_of, bad_line, read_lines, rows_of, solved_ticket_of
+from backend.intake.jsonl import Row, article_of, made_of, read_lines, solved_ticket_of
 from backend.intake.raw_records import (
     ARTICLES,
     TICKETS,
@@ -143,16 +143,10 @@ def as_it_is(ticket: SolvedTicket) -> SolvedTicket:
     return ticket
 
 
-def _read(
-    path: Path, made_of: Callable[[Row], Source | str], skipped: Counter[str]
-) -> list[Source]:
+def _read(path: Path, make: Callable[[Row], Source | str], skipped: Counter[str]) -> list[Source]:
     sources: dict[str, Source] = {}
     useless: Counter[str] = Counter()
-    for number, row in rows_of(read_lines(path), path):
-        try:
-            source = made_of(row)
-        except BadInput as error:
-            raise bad_line(path, number, error) from error
+    for source in made_of(make, read_lines(path), path):
         if isinstance(source, str):
             useless[source] += 1
         else:

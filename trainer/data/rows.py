@@ -29,9 +29,8 @@ from backend.intake.jsonl import (
     Line,
     Row,
     article_of,
-    bad_line,
+    made_of,
     read_lines,
-    rows_of,
     solved_ticket_of,
     text_in,
 )
@@ -176,15 +175,8 @@ def tickets_of(piece: Piece) -> tuple[str, list[PreparedTicket]]:
     """The name of a piece and what became of its lines. Runs in any process."""
     if piece.task:
         return piece.name, [_of_outcome(outcome) for outcome in refine(piece.task)]
-    read = _READERS[piece.kind]
-    tickets: list[PreparedTicket] = []
-    for number, row in rows_of(piece.lines, piece.path):
-        try:
-            found = read(row)
-        except BadInput as error:
-            raise bad_line(piece.path, number, error) from error
-        tickets += [found] if found else []
-    return piece.name, tickets
+    made = made_of(_READERS[piece.kind], piece.lines, piece.path)
+    return piece.name, [ticket for ticket in made if ticket]
 
 
 def read_summaries(db: Database, dropped: Counter[str]) -> tuple[list[TicketSummary], Signatures]:
@@ -381,11 +373,7 @@ def _words(summary: TicketSummary) -> tuple[str, str]:
 
 def _articles_of_file(path: Path, dropped: Counter[str]) -> list[Article]:
     articles: dict[str, Article] = {}
-    for number, row in rows_of(read_lines(path), path):
-        try:
-            article = article_of(row)
-        except BadInput as error:
-            raise bad_line(path, number, error) from error
+    for article in made_of(article_of, read_lines(path), path):
         if isinstance(article, str):
             dropped[article] += 1
         else:
