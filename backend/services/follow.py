@@ -67,25 +67,25 @@ def view(
     moment: datetime | None = None,
 ) -> View:
     """The suggestion for this rater, now or at this moment: at one pace until all is rated."""
-    seen = _seen_by(rater, found, settings=settings, db=db, moment=moment)
+    is_revealed = bool(rater) and revealed(found.id, rater, db=db)
+    seen = found if is_revealed else _blinded(found, settings=settings, db=db, moment=moment)
     return View(
         suggestion=seen,
         rated=frozenset(rated_candidates(found.id, rater, db=db)) if rater else frozenset(),
-        is_revealed=bool(rater) and revealed(found.id, rater, db=db),
+        is_revealed=is_revealed,
         place=place(seen, slots=settings.runner.slots, db=db),
     )
 
 
-def _seen_by(
-    rater: str,
-    found: Suggestion,
-    *,
-    settings: Settings,
-    db: Database,
-    moment: datetime | None = None,
-) -> Suggestion:
+def _seen_by(rater: str, found: Suggestion, *, settings: Settings, db: Database) -> Suggestion:
     if rater and revealed(found.id, rater, db=db):
         return found
+    return _blinded(found, settings=settings, db=db)
+
+
+def _blinded(
+    found: Suggestion, *, settings: Settings, db: Database, moment: datetime | None = None
+) -> Suggestion:
     return blind(
         found,
         stored=stored_models(db),
